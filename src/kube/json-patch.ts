@@ -1,0 +1,47 @@
+import { jsonPointer } from "./json-pointer.ts";
+import type { KubernetesObject } from "./objects.ts";
+
+/** The one operation of RFC 6902 that portcullis sends: `add` of a string leaf, or of the map that will hold it. */
+export interface JsonPatchOperation {
+  readonly op: "add";
+  readonly path: string;
+  readonly value: string | Readonly<Record<string, string>>;
+}
+
+/**
+ * Patches that set annotations, leaf by leaf, and nothing when all are set already. Where the object has no annotations
+ * (absent or null), one operation adds the map with the leaves in it: an `add` below a missing parent fails the user's
+ * request whatever the failurePolicy.
+ */
+export function setAnnotations(
+  object: KubernetesObject,
+  wanted: Readonly<Record<string, string>>,
+): JsonPatchOperation[] {
+  const current = object.metadata?.annotations;
+  const missing = Object.entries(wanted).filter(
+    ([key, value]) => !(current && Object.hasOwn(current, key) && current[key] === value),
+  );
+  if (missing.length === 0) return [];
+  if (current === undefined || current === null) {
+    return [{ op: "add", path: "/metadata/annotations", value: Object.fromEntries(missing) }];
+  }
+  return missing.map(([key, value]) => ({ op: "add", path: jsonPointer("metadata", "annotations", key), value }));
+}
+
+const LABEL_OR_ANNOTATION = /^\/metadata\/(labels|annotations)(?:\/([^/]+))?$/;
+
+/**
+ * The object with the patches applied; the input is not written to. Throws on any patch that reaches beyond labels and
+ * annotations: this is the one place through which every patch of a rule goes.
+ */
+export function applyPatches(object: KubernetesObject, patches: readonly JsonPatchOperation[]): KubernetesObject {
+  let current = object;
+  for (const { path, value } of patches) {
+    const [, map, segment] = LABEL_OR_ANNOTATION.exec(path) ?? [];
+    if (map !== "labels" && map !== "annotations") throw new Error(`a rule may not patch ${path}`);
+    const key = segment?.replaceAll("~1", "/").replaceAll("~0", "~");
+    const patched = key === undefined ? value : { ...current.metadata?.[map], [key]: value };
+    current = { ...current, metadata: { ...current.metadata, [map]: patched as Readonly<Record<string, string>> } };
+  }
+  return current;
+}

@@ -1,0 +1,14 @@
+/**
+ * The list of rules, one line each; a test compares it with the folders beside it.
+ * Everything derived from rules (webhook rules, the policy schema, docs, metric labels) starts here.
+ */
+import { ingressBucket } from "./ingress-bucket/rule.ts";
+import { requiredLabels } from "./required-labels/rule.ts";
+import type { Rule } from "./rule.ts";
+import { veleroBackup } from "./velero-backup/rule.ts";
+
+export const rules: readonly Rule[] = [ingressBucket, requiredLabels, veleroBackup];
+
+export function ruleById(id: string): Rule | undefined {
+  return rules.find((rule) => rule.id === id);
+}

@@ -1,0 +1,29 @@
+/**
+ * The two annotations that hold volume names, and how Velero reads them: split at every comma, nothing trimmed, exact
+ * comparison with `spec.volumes[].name`.
+ */
+import { quoted } from "../../kube/quoted.ts";
+
+export const BACKUP_VOLUMES = "backup.velero.io/backup-volumes";
+export const EXCLUDED_VOLUMES = "backup.velero.io/backup-volumes-excludes";
+export const LIST_KEYS = [BACKUP_VOLUMES, EXCLUDED_VOLUMES] as const;
+export type ListKey = (typeof LIST_KEYS)[number];
+
+/** The items as Velero reads them. */
+export function itemsOf(value: string | undefined): readonly string[] {
+  return value === undefined || value === "" ? [] : value.split(",");
+}
+
+/** The names as the user means them: without white space, empty items and repetitions, in the order written. */
+export function namesOf(value: string | undefined): ReadonlySet<string> {
+  return new Set(
+    itemsOf(value)
+      .map((item) => item.trim())
+      .filter((name) => name !== ""),
+  );
+}
+
+/** The list as a line of YAML, cut like any value in a message. */
+export function yamlLine(key: ListKey, names: Iterable<string>): string {
+  return `${key}: ${quoted([...names].join(","))}`;
+}

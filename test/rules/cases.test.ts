@@ -1,0 +1,93 @@
+/** First height: every case through `rule.evaluate`, and what the contract promises of any rule. */
+import { Ajv } from "ajv";
+import jsonPatch from "fast-json-patch";
+import { describe, expect, it } from "vitest";
+import type { KubernetesObject } from "../../src/kube/objects.ts";
+import { isTrustedController } from "../../src/kube/owners.ts";
+import { rules } from "../../src/rules/index.ts";
+import type { Rule } from "../../src/rules/rule.ts";
+import { type Case, casesOf } from "../support/cases.ts";
+
+const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, useDefaults: true });
+
+describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (_id, rule) => {
+  const validateParams = ajv.compile(rule.paramsSchema);
+  const cases = casesOf(rule);
+
+  it.each(cases.map((entry) => [entry.name, entry] as const))("%s", (_name, entry) => {
+    const params = structuredClone(entry.params);
+    validateParams(params);
+    expect(validateParams.errors ?? []).toEqual([]);
+    const compiled = rule.compile ? rule.compile(params) : params;
+    const input = {
+      operation: entry.operation,
+      object: deepFreeze(structuredClone(entry.object)),
+      ...(entry.oldObject ? { oldObject: deepFreeze(structuredClone(entry.oldObject)) } : {}),
+      request: {
+        resource: entry.resource,
+        kind: String(entry.object.kind),
+        namespace: entry.namespace,
+        username: entry.username,
+        trustedController: isTrustedController(entry.username, []),
+      },
+      now: entry.now,
+      params: compiled,
+      mutate: entry.mutate,
+    };
+    const verdict = rule.evaluate(input);
+    expect(rule.evaluate(input)).toEqual(verdict);
+
+    expect(verdict.violations.map(({ code, path }) => ({ code, path }))).toEqual(
+      entry.violations.map(({ code, path }) => ({ code, path })),
+    );
+    verdict.violations.forEach((violation, index) => {
+      const wanted = entry.violations[index];
+      const row = rule.codes.find((candidate) => candidate.code === violation.code);
+      expect(row, `${violation.code} is in the rule's table of codes`).toBeDefined();
+      expect(violation.severity).toBe(wanted?.severity ?? row?.severity);
+      if (wanted?.message !== undefined) expect(violation.message).toContain(wanted.message);
+      if (wanted?.fix !== undefined) expect(violation.fix).toContain(wanted.fix);
+    });
+
+    const patched = applyPatches(entry.object, verdict.patches);
+    expect(patched).toEqual(overlay(entry.object, entry.patched));
+    if (verdict.patches.length > 0) {
+      const again = rule.evaluate({ ...input, object: deepFreeze(patched) });
+      expect(again.patches, "a second pass changes nothing").toEqual([]);
+    }
+  });
+
+  it("has, for every code, a case that fires it", () => {
+    const fired = new Set(cases.flatMap((entry) => entry.violations.map((violation) => violation.code)));
+    expect([...fired].sort()).toEqual(rule.codes.map((row) => row.code).sort());
+  });
+
+  it("has a case without a violation", () => {
+    expect(cases.some((entry: Case) => entry.violations.length === 0)).toBe(true);
+  });
+});
+
+function applyPatches(object: KubernetesObject, patches: ReturnType<Rule["evaluate"]>["patches"]): KubernetesObject {
+  return jsonPatch.applyPatch(structuredClone(object), structuredClone([...patches]) as never, true).newDocument;
+}
+
+/** `patched` laid over the object: maps merge, everything else is replaced. */
+function overlay(base: unknown, patch: unknown): unknown {
+  if (patch === undefined) return base;
+  if (!isMap(base) || !isMap(patch)) return patch;
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(patch)) result[key] = overlay(base[key], value);
+  return result;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const child of Object.values(value)) deepFreeze(child);
+    Object.freeze(value);
+  }
+  return value;
+}
