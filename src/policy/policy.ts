@@ -1,0 +1,81 @@
+/**
+ * A policy: which rule, with which params, on which requests, and what a violation leads to. Loaded from YAML, compiled
+ * and frozen. How a rule judges is src/rules; how a review becomes an answer is src/admission.
+ */
+import { createHash } from "node:crypto";
+import type { LabelSelector } from "../kube/selectors.ts";
+import type { ResourceRule, Rule, Severity } from "../rules/rule.ts";
+
+export type ValidationAction = "Deny" | "Warn" | "Audit";
+export type FailurePolicy = "Fail" | "Ignore";
+export type Phase = "mutate" | "validate";
+
+export interface Policy {
+  readonly name: string;
+  readonly rule: Rule;
+  /** What rule.compile made of spec.params, ready for rule.evaluate. */
+  readonly params: unknown;
+  /** The requests that the validating webhook sends for this policy. */
+  readonly validates: readonly ResourceRule[];
+  /** The same for the mutating webhook; empty where the policy or its rule doesn't patch. */
+  readonly mutates: readonly ResourceRule[];
+  readonly mutate: boolean;
+  readonly namespaces: NamespaceMatch;
+  readonly namespaceSelector?: LabelSelector;
+  readonly objectSelector?: LabelSelector;
+  readonly validationActions: readonly ValidationAction[];
+  readonly failurePolicy: FailurePolicy;
+  readonly severities: Readonly<Record<string, Severity | "off">>;
+  readonly promoteWarnings: boolean;
+  readonly trustedControllers: readonly string[];
+  readonly restoreServiceAccounts: readonly string[];
+  readonly message?: string;
+  readonly runbookURL?: string;
+}
+
+/** Globs over namespace names. No `include` means every namespace; a cluster-scoped object is in none. */
+export interface NamespaceMatch {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+export const DEFAULT_FAILURE_POLICY: FailurePolicy = "Fail";
+
+/** The entry that every webhook configuration has for policies without selectors and with the default failurePolicy. */
+export const DEFAULT_ENTRY = "";
+
+/** The entry that is always refused, by which people and programs see that calls arrive. */
+export const CANARY_ENTRY = "canary";
+
+/** What one webhook entry stands for: the API server matches the selectors, since a request carries no namespace labels. */
+export interface EntryKey {
+  readonly failurePolicy: FailurePolicy;
+  readonly namespaceSelector?: LabelSelector;
+  readonly objectSelector?: LabelSelector;
+}
+
+export function entryKeyOf(phase: Phase, policy: Policy): EntryKey {
+  return {
+    // A mutation that can't be had never stops a write: mutating entries are always Ignore.
+    failurePolicy: phase === "mutate" ? "Ignore" : policy.failurePolicy,
+    ...(policy.namespaceSelector ? { namespaceSelector: policy.namespaceSelector } : {}),
+    ...(policy.objectSelector ? { objectSelector: policy.objectSelector } : {}),
+  };
+}
+
+/** The last part of the entry's path, `/validate/<entry>`: empty, or 8 hex digits of the SHA-256 of its key. */
+export function entryOf(phase: Phase, policy: Policy): string {
+  const key = entryKeyOf(phase, policy);
+  const isDefault = phase === "mutate" || key.failurePolicy === DEFAULT_FAILURE_POLICY;
+  if (isDefault && !key.namespaceSelector && !key.objectSelector) return DEFAULT_ENTRY;
+  return createHash("sha256").update(canonicalJson(key)).digest("hex").slice(0, 8);
+}
+
+/** JSON with sorted keys: the same selectors, written in another order, are one entry. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

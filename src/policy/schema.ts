@@ -1,0 +1,145 @@
+import type { Rule } from "../rules/rule.ts";
+
+const LABEL_SELECTOR = {
+  type: "object",
+  description: "A Kubernetes label selector; the API server matches it.",
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    matchLabels: { type: "object", additionalProperties: { type: "string" }, description: "Labels and their values." },
+    matchExpressions: {
+      type: "array",
+      description: "Requirements that must all hold.",
+      items: {
+        type: "object",
+        additionalProperties: false,
+        required: ["key", "operator"],
+        properties: {
+          key: { type: "string", minLength: 1, description: "The label." },
+          operator: { enum: ["In", "NotIn", "Exists", "DoesNotExist"], description: "How the label is compared." },
+          values: { type: "array", items: { type: "string" }, description: "For In and NotIn." },
+        },
+      },
+    },
+  },
+} as const;
+
+const USERNAMES = { type: "array", items: { type: "string", minLength: 1 } } as const;
+const GLOBS = { type: "array", minItems: 1, items: { type: "string", minLength: 1, maxLength: 253 } } as const;
+
+/** What Kubernetes takes as the name of an object: RFC 1123 subdomain. */
+const OBJECT_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+
+/**
+ * JSON Schema of a Policy document, with `spec.params` left open: each rule's paramsSchema checks those, with its own
+ * defaults, once `spec.rule` is known.
+ */
+export function policySchema(rules: readonly Rule[]) {
+  return {
+    type: "object",
+    additionalProperties: false,
+    required: ["apiVersion", "kind", "metadata", "spec"],
+    properties: {
+      apiVersion: { const: "portcullis.dev/v1alpha1", description: "Version of this format." },
+      kind: { const: "Policy", description: "Kind of document." },
+      metadata: {
+        type: "object",
+        additionalProperties: false,
+        required: ["name"],
+        description: "As in any Kubernetes object.",
+        properties: {
+          name: {
+            type: "string",
+            pattern: OBJECT_NAME,
+            maxLength: 253,
+            description: "Name of the policy; it appears in messages, metrics and the audit log.",
+          },
+          labels: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
+          annotations: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
+        },
+      },
+      spec: {
+        type: "object",
+        additionalProperties: false,
+        required: ["rule"],
+        description: "What the policy asks for.",
+        properties: {
+          rule: { enum: rules.map((rule) => rule.id), description: "The rule that judges." },
+          params: { type: "object", default: {}, description: "The rule's parameters." },
+          match: {
+            type: "object",
+            additionalProperties: false,
+            default: {},
+            description: "The requests that the policy is about; without it, all that the rule knows.",
+            properties: {
+              resources: {
+                type: "array",
+                minItems: 1,
+                uniqueItems: true,
+                items: { type: "string" },
+                description: "Resources as kubectl writes them with their group: `pods`, `deployments.apps`.",
+              },
+              operations: {
+                type: "array",
+                minItems: 1,
+                uniqueItems: true,
+                items: { enum: ["CREATE", "UPDATE"] },
+                description: "CREATE, UPDATE or both.",
+              },
+              namespaces: {
+                type: "object",
+                additionalProperties: false,
+                minProperties: 1,
+                description: "Namespaces by name; `*` stands for any run of characters.",
+                properties: {
+                  include: { ...GLOBS, description: "Only these." },
+                  exclude: { ...GLOBS, description: "Not these." },
+                },
+              },
+              namespaceSelector: LABEL_SELECTOR,
+              objectSelector: LABEL_SELECTOR,
+            },
+          },
+          mutate: { type: "boolean", description: "Whether the rule may patch; by default as the rule can." },
+          validationActions: {
+            type: "array",
+            minItems: 1,
+            uniqueItems: true,
+            default: ["Deny"],
+            items: { enum: ["Deny", "Warn", "Audit"] },
+            not: { allOf: [{ contains: { const: "Deny" } }, { contains: { const: "Warn" } }] },
+            description: "What a violation of severity error leads to. Deny and Warn exclude each other.",
+          },
+          failurePolicy: {
+            enum: ["Fail", "Ignore"],
+            default: "Fail",
+            description: "What the API server does with a request that the validating webhook can't answer.",
+          },
+          severities: {
+            type: "object",
+            default: {},
+            additionalProperties: { enum: ["error", "warning", "off"] },
+            description: "Other severities for the rule's codes.",
+          },
+          promoteWarnings: {
+            type: "boolean",
+            default: false,
+            description: "Treat violations of severity warning as errors.",
+          },
+          trustedControllers: {
+            ...USERNAMES,
+            default: [],
+            description: "Accounts, besides kube-system's controllers, whose ownerReferences are believed.",
+          },
+          restoreServiceAccounts: {
+            ...USERNAMES,
+            default: ["system:serviceaccount:velero:velero"],
+            description: "Accounts that restore backups: for them every error is a warning.",
+          },
+          message: { type: "string", minLength: 1, maxLength: 500, description: "Text in front of the rule's own." },
+          runbookURL: { type: "string", pattern: "^https?://", maxLength: 500, description: "Where to read more." },
+        },
+      },
+    },
+  } as const;
+}
