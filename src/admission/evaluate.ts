@@ -1,0 +1,130 @@
+import { applyPatches, type JsonPatchOperation } from "../kube/json-patch.ts";
+import { groupResource, type KubernetesObject } from "../kube/objects.ts";
+import { isTrustedController } from "../kube/owners.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { JudgedOperation, RuleInput, Severity, Violation } from "../rules/rule.ts";
+import type { Match } from "./match.ts";
+import type { AdmissionRequest, Call, Effect, JudgedViolation, Outcome } from "./types.ts";
+
+/** The API server no longer waits for the answer: 504, and failurePolicy decides. */
+export class DeadlineExceeded extends Error {
+  constructor() {
+    super("the deadline of the call passed before every policy was asked");
+    this.name = "DeadlineExceeded";
+  }
+}
+
+export function evaluate(call: Call, matched: Match, request: AdmissionRequest): Outcome {
+  if (matched.kind === "canary") return { allowed: false, judged: [], patches: [], canary: true };
+  if (matched.kind === "skip") return { allowed: true, judged: [], patches: [], skipped: matched.reason };
+  const { object } = request;
+  if (!object) throw new Error("decode lets no CREATE or UPDATE without an object through");
+  return call.phase === "mutate"
+    ? mutate(call, matched.operation, matched.policies, request, object)
+    : validate(call, matched.operation, matched.policies, request, object);
+}
+
+/** Each policy sees the object as the ones before it leave it, so that their patches can be sent as one. */
+function mutate(
+  call: Call,
+  operation: JudgedOperation,
+  policies: readonly Policy[],
+  request: AdmissionRequest,
+  object: KubernetesObject,
+): Outcome {
+  const patches: JsonPatchOperation[] = [];
+  let current = object;
+  for (const policy of policies) {
+    if (call.isPastDeadline()) throw new DeadlineExceeded();
+    const verdict = policy.rule.evaluate(ruleInput(call, operation, policy, request, current, request.oldObject));
+    patches.push(...verdict.patches);
+    current = applyPatches(current, verdict.patches);
+  }
+  return { allowed: true, judged: [], patches };
+}
+
+function validate(
+  call: Call,
+  operation: JudgedOperation,
+  policies: readonly Policy[],
+  request: AdmissionRequest,
+  object: KubernetesObject,
+): Outcome {
+  const judged: JudgedViolation[] = [];
+  for (const policy of policies) {
+    if (call.isPastDeadline()) throw new DeadlineExceeded();
+    const { violations } = policy.rule.evaluate(ruleInput(call, operation, policy, request, object, request.oldObject));
+    if (violations.length === 0) continue;
+    const before = fingerprintsBefore(call, operation, policy, request);
+    for (const violation of violations) {
+      const severity = severityOf(policy, violation);
+      if (severity === "off") continue;
+      const effect = before.has(fingerprint(violation)) ? "existing" : effectOf(policy, severity, request.username);
+      judged.push({ policy, violation, severity, effect });
+    }
+  }
+  return { allowed: !judged.some(({ effect }) => effect === "deny"), judged, patches: [] };
+}
+
+/** The ratchet: what the old object violates already is not a reason to refuse the new one. */
+function fingerprintsBefore(
+  call: Call,
+  operation: JudgedOperation,
+  policy: Policy,
+  request: AdmissionRequest,
+): ReadonlySet<string> {
+  if (operation !== "UPDATE" || !request.oldObject) return NOTHING_BEFORE;
+  const { violations } = policy.rule.evaluate(
+    ruleInput(call, operation, policy, request, request.oldObject, undefined),
+  );
+  return new Set(violations.map(fingerprint));
+}
+
+const NOTHING_BEFORE: ReadonlySet<string> = new Set();
+
+/**
+ * A fault is known again by its code, field and subject; by its severity too, since what used to be worth a warning must
+ * not excuse an error. Entries of lists are told apart by their subject, not by where they stand.
+ */
+function fingerprint({ code, severity, path, subject }: Violation): string {
+  const field = subject === undefined ? path : path.replaceAll(/\/\d+(?=\/|$)/g, "/*");
+  return JSON.stringify([code, severity, field, subject]);
+}
+
+function severityOf(policy: Policy, violation: Violation): Severity | "off" {
+  const severity = Object.hasOwn(policy.severities, violation.code)
+    ? policy.severities[violation.code]
+    : violation.severity;
+  return severity === "warning" && policy.promoteWarnings ? "error" : (severity ?? violation.severity);
+}
+
+function effectOf(policy: Policy, severity: Severity, username: string): Effect {
+  if (severity === "warning" || policy.restoreServiceAccounts.includes(username)) return "warn";
+  if (policy.validationActions.includes("Deny")) return "deny";
+  return policy.validationActions.includes("Warn") ? "warn" : "audit";
+}
+
+function ruleInput(
+  call: Call,
+  operation: JudgedOperation,
+  policy: Policy,
+  request: AdmissionRequest,
+  object: KubernetesObject,
+  oldObject: KubernetesObject | undefined,
+): RuleInput<unknown> {
+  return {
+    operation,
+    object,
+    ...(oldObject ? { oldObject } : {}),
+    request: {
+      resource: groupResource(request.resource),
+      kind: request.kind,
+      namespace: request.namespace,
+      username: request.username,
+      trustedController: isTrustedController(request.username, policy.trustedControllers),
+    },
+    now: call.now,
+    params: policy.params,
+    mutate: policy.mutate,
+  };
+}

@@ -1,0 +1,106 @@
+import { fieldPath } from "../kube/json-pointer.ts";
+import type { AdmissionRequest, AdmissionResponse, AdmissionReview, JudgedViolation, Outcome } from "./types.ts";
+
+/** Documentation of AdmissionResponse: warnings longer than 120 characters, or many, may be cut by the API server. */
+const MAX_WARNING_CHARACTERS = 120;
+const MAX_WARNINGS = 10;
+/** What was wrong before is not the news of an update: three of it are enough. */
+const MAX_EXISTING_WARNINGS = 3;
+/** A message ends up in events and terminals; an object with a thousand volumes must not fill them. */
+const MAX_MESSAGE_CHARACTERS = 4000;
+const MAX_AUDIT_CHARACTERS = 256;
+
+export const CANARY_MESSAGE = "portcullis is enforcing: this is its canary, which is always refused";
+
+export function respond(request: AdmissionRequest, outcome: Outcome): AdmissionReview {
+  return { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: response(request.uid, outcome) };
+}
+
+function response(uid: string, outcome: Outcome): AdmissionResponse {
+  if (outcome.canary) return { uid, allowed: false, status: forbidden(CANARY_MESSAGE) };
+  const denied = outcome.judged.filter(({ effect }) => effect === "deny");
+  const warnings = warningsOf(outcome.judged);
+  return {
+    uid,
+    allowed: outcome.allowed,
+    ...(denied.length > 0 ? { status: denialOf(denied) } : {}),
+    // A patchType without a patch breaks the contract.
+    ...(outcome.patches.length > 0 ? { patchType: "JSONPatch" as const, patch: base64(outcome.patches) } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+    ...(outcome.judged.length > 0 ? { auditAnnotations: auditAnnotationsOf(outcome.judged) } : {}),
+  };
+}
+
+function base64(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64");
+}
+
+function forbidden(message: string) {
+  return { code: 403, reason: "Forbidden", message };
+}
+
+/** Every violation, each with code, field and what to do; a list when there are several. */
+function denialOf(denied: readonly JudgedViolation[]) {
+  const lines = denied.map(describe);
+  const message =
+    lines.length === 1 ? lines.join() : `${lines.length} violations\n${lines.map((line) => `- ${line}`).join("\n")}`;
+  return {
+    ...forbidden(cut(message, MAX_MESSAGE_CHARACTERS)),
+    details: {
+      causes: denied.map(({ violation }) => ({
+        reason: violation.code,
+        message: cut(escapeControls(violation.message), MAX_AUDIT_CHARACTERS),
+        field: fieldPath(violation.path),
+      })),
+    },
+  };
+}
+
+function describe({ policy, violation }: JudgedViolation): string {
+  const message = policy.message === undefined ? "" : `${policy.message}: `;
+  const runbook = policy.runbookURL === undefined ? "" : `, see ${policy.runbookURL}`;
+  return `${message}${summarise(violation)} (policy ${policy.name}${runbook})`;
+}
+
+function summarise({ code, path, message, fix }: JudgedViolation["violation"]): string {
+  const field = fieldPath(path);
+  return escapeControls(`${code} ${field === "" ? "" : `${field}: `}${message}${fix === undefined ? "" : `; ${fix}`}`);
+}
+
+function warningsOf(judged: readonly JudgedViolation[]): string[] {
+  const fresh = judged.filter(({ effect }) => effect === "warn").map(({ violation }) => summarise(violation));
+  const existing = judged.filter(({ effect }) => effect === "existing").map(({ violation }) => summarise(violation));
+  const shown = [
+    ...capped(fresh, MAX_WARNINGS - MAX_EXISTING_WARNINGS - 1),
+    ...capped(existing, MAX_EXISTING_WARNINGS),
+  ];
+  return [...new Set(shown)].map((warning) => cut(warning, MAX_WARNING_CHARACTERS));
+}
+
+/** The first `limit` and, when there are more, how many more. */
+function capped(lines: readonly string[], limit: number): readonly string[] {
+  return lines.length <= limit ? lines : [...lines.slice(0, limit - 1), `+${lines.length - limit + 1} more`];
+}
+
+/** For the audit log, where the API server puts them behind the webhook's name: so no key has a slash. */
+function auditAnnotationsOf(judged: readonly JudgedViolation[]): Readonly<Record<string, string>> {
+  const list = (items: readonly string[]): string => cut([...new Set(items)].join(","), MAX_AUDIT_CHARACTERS);
+  return {
+    policies: list(judged.map(({ policy }) => policy.name)),
+    rules: list(judged.map(({ policy }) => policy.rule.id)),
+    codes: list(judged.map(({ violation }) => violation.code)),
+    effects: list(judged.map(({ effect }) => effect)),
+  };
+}
+
+/** Terminals and logs obey control characters, and the API server drops a warning that has one. */
+function escapeControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+function cut(text: string, limit: number): string {
+  const characters = [...text];
+  return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join("")}…`;
+}

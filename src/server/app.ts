@@ -1,0 +1,72 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import type { Registry } from "prom-client";
+import { type AdmissionContext, admit, parseAdmissionPath, statusJson } from "./admit.ts";
+
+/**
+ * The HTTPS port. Reviews go straight to `admit`; express answers everything else, which is nobody's business here: the
+ * port can be reached by every Pod, so it gives nothing away.
+ */
+export function createAdmissionListener(context: AdmissionContext): RequestListener {
+  const app = createApp();
+  app.use((request, response) => {
+    if (parseAdmissionPath(request.url)) response.set("Allow", "POST");
+    sendStatus(response, parseAdmissionPath(request.url) ? 405 : 404);
+  });
+  app.use(answerError);
+  return (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.method === "POST" ? parseAdmissionPath(request.url ?? "") : undefined;
+    if (!path) return app(request, response);
+    // What goes wrong with one call must end that call, never the process.
+    admit(context, path, request, response).catch((error: unknown) => {
+      context.logger.error({ error: error instanceof Error ? error.name : typeof error }, "answering a review failed");
+      response.destroy();
+    });
+  };
+}
+
+/** Why the Pod must get no traffic; empty when it may. */
+export type Unready = () => readonly string[];
+
+/** The health port, plain HTTP: the kubelet's probes and Prometheus, away from the load of reviews. */
+export function createHealthListener(unready: Unready, registry: Registry): RequestListener {
+  const app = createApp();
+  app.get("/healthz", (_request, response) => {
+    response.type("text/plain").send("ok\n");
+  });
+  app.get("/readyz", (_request, response) => {
+    const reasons = unready();
+    response.status(reasons.length === 0 ? 200 : 503).type("text/plain");
+    response.send(reasons.length === 0 ? "ok\n" : `${reasons.map((reason) => `not ready: ${reason}`).join("\n")}\n`);
+  });
+  app.get("/metrics", async (_request, response) => {
+    response.type(registry.contentType).send(await registry.metrics());
+  });
+  app.use((_request, response) => sendStatus(response, 404));
+  app.use(answerError);
+  return app;
+}
+
+function createApp(): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("query parser", false);
+  app.enable("strict routing");
+  app.enable("case sensitive routing");
+  return app;
+}
+
+/** express would show a stack, and knows an error by four parameters. */
+function answerError(_error: unknown, _request: Request, response: Response, _next: NextFunction): void {
+  sendStatus(response, 400);
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: "bad request", 404: "not found", 405: "method not allowed" };
+
+function sendStatus(response: Response, code: number): void {
+  response
+    .status(code)
+    .type("application/json")
+    .send(statusJson(code, REASONS[code] ?? "error"));
+}

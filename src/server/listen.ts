@@ -1,0 +1,60 @@
+import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { SecureContextOptions } from "node:tls";
+import { PortcullisError } from "../errors.ts";
+import {
+  CONNECTIONS_CHECKING_INTERVAL_MS,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+} from "./limits.ts";
+
+const TIMEOUTS = {
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
+};
+
+/** The API server speaks HTTP/1.1 to webhooks, with TLS 1.2 or 1.3. */
+const TLS = { minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"] } as const;
+
+export function createAdmissionServer(pair: SecureContextOptions, listener: RequestListener): HttpsServer {
+  return createHttpsServer({ ...TIMEOUTS, ...TLS, ...pair }, listener);
+}
+
+export function createHealthServer(listener: RequestListener): HttpServer {
+  return createHttpServer(TIMEOUTS, listener);
+}
+
+/** Resolves once the server accepts connections; rejects with PortcullisError LISTEN. `host` undefined: all addresses. */
+export function listen(server: HttpServer | HttpsServer, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        new PortcullisError("LISTEN", `can't listen on ${host ?? "all addresses"}, port ${port}: ${error.code}`, {
+          cause: error,
+        }),
+      );
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+/** How often idle connections are looked for once the server has stopped listening. */
+const CLOSE_IDLE_INTERVAL_MS = 50;
+
+/**
+ * Stops accepting, lets the requests in flight finish and ends each connection when it falls idle. The caller bounds the
+ * time. A connection that is busy now would otherwise be kept alive for KEEP_ALIVE_TIMEOUT_MS after its answer.
+ */
+export function closeGracefully(server: HttpServer | HttpsServer): Promise<void> {
+  return new Promise((resolve) => {
+    const interval = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_INTERVAL_MS);
+    server.close(() => {
+      clearInterval(interval);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

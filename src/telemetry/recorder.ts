@@ -1,0 +1,63 @@
+import type { AdmissionRequest, Call, Outcome, Recorder } from "../admission/types.ts";
+import { groupResource } from "../kube/objects.ts";
+import type { PolicyIndex } from "../policy/policy-index.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics, ReviewVerdict } from "./metrics.ts";
+
+/** RFC 1123 names are at most 253 characters; a user's name may be anything. */
+const MAX_FIELD_CHARACTERS = 256;
+
+/** Counts every review, and writes one line for it: at debug when it was allowed in silence, else at info. */
+export function createRecorder(logger: Logger, metrics: Metrics, policies: () => PolicyIndex): Recorder {
+  return {
+    reviewed(call, request, outcome) {
+      const durationSeconds = (performance.now() - call.receivedAtMs) / 1000;
+      const resource = groupResource(request.resource);
+      const index = policies();
+      if (!index.knowsEntry(call.phase, call.entry)) metrics.unknownEntry(call.phase);
+      const label = index.knowsResource(resource) ? resource : "other";
+      metrics.reviewed(call.phase, request.operation, label, verdictOf(outcome), durationSeconds);
+      for (const { policy, violation, effect } of outcome.judged) {
+        metrics.violated(policy.name, policy.rule.id, violation.code, effect);
+      }
+      const level = outcome.judged.length > 0 || !outcome.allowed ? "info" : "debug";
+      if (logger.isLevelEnabled(level)) logger[level](lineOf(call, request, outcome, durationSeconds), "review");
+    },
+  };
+}
+
+function verdictOf({ allowed, skipped, patches }: Outcome): ReviewVerdict {
+  if (!allowed) return "denied";
+  if (skipped) return "skipped";
+  return patches.length > 0 ? "patched" : "allowed";
+}
+
+/** The only fields of a request that are ever logged. */
+function lineOf(call: Call, request: AdmissionRequest, outcome: Outcome, durationSeconds: number): object {
+  return {
+    phase: call.phase,
+    entry: call.entry,
+    uid: request.uid,
+    operation: request.operation,
+    resource: groupResource(request.resource),
+    ...(request.subResource === "" ? {} : { subResource: request.subResource }),
+    namespace: cut(request.namespace),
+    name: cut(request.name),
+    user: cut(request.username),
+    ...(request.dryRun ? { dryRun: true } : {}),
+    verdict: verdictOf(outcome),
+    ...(outcome.skipped ? { skipped: outcome.skipped } : {}),
+    ...(outcome.judged.length > 0
+      ? {
+          violations: outcome.judged.map(
+            ({ policy, violation, effect }) => `${policy.name}/${violation.code}/${effect}`,
+          ),
+        }
+      : {}),
+    durationMs: Math.round(durationSeconds * 1e6) / 1000,
+  };
+}
+
+function cut(text: string): string {
+  return text.slice(0, MAX_FIELD_CHARACTERS);
+}
