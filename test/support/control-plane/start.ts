@@ -1,0 +1,126 @@
+/**
+ * A real control plane on loopback for tests and demonstrations: etcd, kube-apiserver and kube-controller-manager, no
+ * nodes. Pods are created and stay Pending; what they would run, the caller starts itself.
+ */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { claimSlot } from "./claim-slot.ts";
+import { type Component, startComponent, waitUntilReady } from "./component.ts";
+import { type ApiServerOptions, apiServerFlags, controllerManagerFlags, etcdFlags, nameFiles } from "./flags.ts";
+import {
+  type Credentials,
+  type Endpoint,
+  formatKubeconfig,
+  type KubectlOptions,
+  type KubectlResult,
+  runKubectl,
+} from "./kubectl.ts";
+import { hasDefaultServiceAccount, isApiServerReady, isEtcdReady } from "./readiness.ts";
+import { writeUsers } from "./users.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+export interface ControlPlaneOptions extends ApiServerOptions {
+  /** The directory that holds ASSETS, as found by findAssets. */
+  readonly assets: string;
+  /** Where to make the control plane's own directory. Default: the system's directory for temporary files. */
+  readonly directory?: string;
+}
+
+export interface ControlPlane extends Endpoint {
+  /** "v1.36.3" */
+  readonly version: string;
+  /** Holds the logs, `NAME.log`, and all else; gone after stop(). */
+  readonly directory: string;
+  /** The first three bytes of the Service ClusterIPs, a /24: "127.30.7". */
+  readonly clusterIpPrefix: string;
+  /** User admin, in system:masters. */
+  readonly kubeconfigPath: string;
+  /** User dev, in the group developers: may do nothing until a binding says otherwise. */
+  readonly devKubeconfigPath: string;
+  /** One JSON event a line; only there if there is an audit policy. */
+  readonly auditLogPath: string;
+  /** For the token of a ServiceAccount, say. Returns the path of the new file. */
+  writeKubeconfig(credentials: Credentials): string;
+  /** As admin, unless `options` names another kubeconfig. A command that fails is a result. */
+  kubectl(args: readonly string[], options?: KubectlOptions): Promise<KubectlResult>;
+  /** Ends the processes and removes the directory. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Several may run at once on one machine. Ready when the controllers are; throws with the end of a component's log if
+ * that one fails. Ends with the calling process, if not by stop().
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const slot = await claimSlot();
+  const directory = mkdtempSync(resolve(options.directory ?? tmpdir(), "portcullis-control-plane-"));
+  const watchdog = startWatchdog(directory);
+  const assets = resolve(options.assets);
+  const components: Component[] = [];
+
+  const run = async (name: string, flags: readonly string[], isReady: () => Promise<boolean>): Promise<void> => {
+    const component = startComponent(join(assets, name), name, flags, directory);
+    watchdog.watch(component.pid);
+    components.push(component);
+    await waitUntilReady(component, isReady);
+  };
+  const stopAll = async (): Promise<void> => {
+    // Last started, first stopped: each can still reach those that it writes to.
+    for (const component of components.toReversed()) await component.stop();
+    watchdog.standDown();
+    await slot.release();
+  };
+
+  try {
+    const files = nameFiles(directory);
+    const users = writeUsers(files);
+    const serverUrl = `https://127.0.0.1:${slot.apiServerPort}`;
+    await run("etcd", etcdFlags(slot, files), () => isEtcdReady(slot.etcdClientPort));
+    await run("kube-apiserver", apiServerFlags(slot, files, options), () => isApiServerReady(serverUrl));
+
+    const endpoint = { serverUrl, caPem: readCaPem(files.servingCertificate) };
+    const writeKubeconfig = (credentials: Credentials): string => {
+      const path = join(directory, `${encodeURIComponent(credentials.user)}.kubeconfig`);
+      writeFileSync(path, formatKubeconfig(endpoint, credentials));
+      return path;
+    };
+    writeFileSync(files.caCertificate, endpoint.caPem);
+    const controllerManagerKubeconfig = writeKubeconfig(users.controllerManager);
+    await run("kube-controller-manager", controllerManagerFlags(files, controllerManagerKubeconfig), () =>
+      hasDefaultServiceAccount(endpoint, users.admin),
+    );
+
+    const kubeconfigPath = writeKubeconfig(users.admin);
+    const kubectl = (args: readonly string[], { kubeconfig = kubeconfigPath, stdin = "" }: KubectlOptions = {}) =>
+      runKubectl(join(assets, "kubectl"), kubeconfig, args, stdin);
+    const { stdout } = await kubectl(["get", "--raw", "/version"]);
+    const version: unknown = JSON.parse(stdout).gitVersion;
+    let stopping: Promise<void> | undefined;
+    return {
+      ...endpoint,
+      version: String(version),
+      directory,
+      clusterIpPrefix: slot.clusterIpPrefix,
+      kubeconfigPath,
+      devKubeconfigPath: writeKubeconfig(users.dev),
+      auditLogPath: files.auditLog,
+      writeKubeconfig,
+      kubectl,
+      stop: () => {
+        stopping ??= stopAll();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+/** kube-apiserver writes its certificate and, after it, the one of the CA that it has made up to sign it. */
+function readCaPem(servingCertificatePath: string): string {
+  const end = "-----END CERTIFICATE-----\n";
+  const certificates = readFileSync(servingCertificatePath, "utf8").split(end);
+  return `${certificates[1]}${end}`;
+}
