@@ -1,0 +1,81 @@
+/**
+ * `npm test`: format and lint, types, bundles, then every test, the ones on a real control plane included. Closes with
+ * one line over all of them. What a control plane needs is looked for, or built, before the tests begin.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { obtainAssets } from "./support/control-plane/build-assets.ts";
+import { obtainHelm } from "./support/control-plane/find-helm.ts";
+import type { BuildProgress } from "./support/control-plane/go-build.ts";
+import { describeThisMachine } from "./support/control-plane/machine.ts";
+
+const tally = { passed: 0, failed: 0, skipped: 0 };
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean {
+  const [program = "", ...args] = command;
+  return spawnSync(program, args, { stdio: "inherit", env }).status === 0;
+}
+
+function check(name: string, command: readonly string[]): void {
+  print(`\n== ${name}`);
+  const ok = run(command);
+  tally[ok ? "passed" : "failed"]++;
+  print(`${ok ? "ok" : "FAILED"}: ${command.join(" ")}`);
+}
+
+function test(project: string, env: NodeJS.ProcessEnv): void {
+  print(`\n== ${project} tests`);
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-test-run-"));
+  const report = join(directory, "report.json");
+  const ok = run(
+    ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    env,
+  );
+  try {
+    const counts = JSON.parse(readFileSync(report, "utf8")) as VitestCounts;
+    tally.passed += counts.numPassedTests;
+    tally.failed += counts.numFailedTests;
+    tally.skipped += counts.numPendingTests + counts.numTodoTests;
+    // A file that doesn't load, or a hook that fails, has no failed test to its name.
+    if (!ok && counts.numFailedTests === 0) tally.failed++;
+  } catch {
+    tally.failed++;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+interface VitestCounts {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+}
+
+function printProgress({ program, elapsedSeconds }: BuildProgress): void {
+  print(`building ${program} with Go, ${elapsedSeconds} s`);
+}
+
+check("format and lint", ["biome", "ci", "--error-on-warnings", "."]);
+check("types", ["tsc", "-p", "."]);
+check("bundles", ["npm", "run", "--silent", "build"]);
+
+test("fast", process.env);
+
+const machine = describeThisMachine();
+const assets = await obtainAssets(process.env, machine, printProgress);
+const helm = await obtainHelm(process.env, machine, printProgress);
+print(
+  `\ncontrol plane: ${assets.found ? `${assets.path} (${assets.origin})` : `none, its tests are skipped: ${assets.reason}`}`,
+);
+print(`helm: ${helm.found ? `${helm.path} (${helm.origin})` : `none, its stories are skipped: ${helm.reason}`}`);
+test("cluster", assets.found ? { ...process.env, KUBEBUILDER_ASSETS: assets.path } : process.env);
+
+print(`\n${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+process.exit(tally.failed === 0 ? 0 : 1);
