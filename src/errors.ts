@@ -23,18 +23,46 @@ export const ERRORS = {
   },
   RBAC: {
     exitStatus: 3,
-    meaning: "The API server refuses what init must do.",
-    remedy: "Grant the verb on the object that the message names to init's ServiceAccount (manifests/base/rbac.yaml).",
+    meaning: "The API server refuses what the command must do.",
+    remedy:
+      "Grant the verb on the object that the message names to the account that the command runs as (manifests/base/rbac*.yaml); a refusal by the guard means that it shall not do this.",
   },
   API: {
     exitStatus: 1,
-    meaning: "The API server could not be reached, or kept answering with errors, until INIT_DEADLINE_SECONDS.",
-    remedy: "The kubelet starts init again by itself; look at the API server when it keeps happening.",
+    meaning: "The API server could not be reached, or kept answering with errors, until the deadline.",
+    remedy: "The Pod is started again by itself; look at the API server when it keeps happening.",
   },
   FOREIGN_CONFIGURATION: {
     exitStatus: 1,
     meaning: "A webhook configuration of that name exists, but none of its webhooks calls our Service.",
     remedy: "Choose another MUTATE_CONFIG or VALIDATE_CONFIG, or correct WEBHOOK_SERVICE and WEBHOOK_NAMESPACE.",
+  },
+  SECRET: {
+    exitStatus: 1,
+    meaning: "The Secret that all Pods are to share certificates by does not exist.",
+    remedy: "Create it, of type Opaque and without data (kubectl create secret generic), or correct CERT_SECRET.",
+  },
+  DEPLOYMENT: {
+    exitStatus: 1,
+    meaning: "There is no Deployment of that name.",
+    remedy: "Correct WEBHOOK_DEPLOYMENT or WEBHOOK_NAMESPACE.",
+  },
+  NO_CONFIGURATION: {
+    exitStatus: 1,
+    meaning: "A webhook configuration is not there; register changes configurations, and only init creates them.",
+    remedy:
+      "Start a new Pod, whose init creates it: kubectl rollout restart of the Deployment. Then start the Job again.",
+  },
+  ROLLOUT: {
+    exitStatus: 1,
+    meaning:
+      "The Deployment was not fully updated and available within REGISTER_DEADLINE_SECONDS; no rule was changed.",
+    remedy: "Look at the Deployment's Pods, and start the Job again once they are ready.",
+  },
+  CANARY: {
+    exitStatus: 1,
+    meaning: "The canary was not refused within REGISTER_DEADLINE_SECONDS: calls do not arrive; no rule was changed.",
+    remedy: "See the message; open the way from the API server to the Pods' port, then start the Job again.",
   },
   CLOCK: {
     exitStatus: 1,

@@ -3,10 +3,14 @@ import closeWithGrace from "close-with-grace";
 import { readServerConfig } from "./config.ts";
 import { describeFailure } from "./errors.ts";
 import { loadPolicies } from "./policy/load.ts";
+import { policyHash } from "./policy/policy-hash.ts";
 import { indexPolicies } from "./policy/policy-index.ts";
 import { rules } from "./rules/index.ts";
 import { createAdmissionListener, createHealthListener } from "./server/app.ts";
 import { closeGracefully, createAdmissionServer, createHealthServer, listen } from "./server/listen.ts";
+import { registrationNotes } from "./server/registration-note.ts";
+import { servePairOf } from "./server/served-pair.ts";
+import { watchTlsErrors } from "./server/tls-errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createRecorder } from "./telemetry/recorder.ts";
@@ -19,16 +23,15 @@ async function main(): Promise<void> {
   const config = readServerConfig();
   const logger = createLogger("server", config.logLevel);
   const index = indexPolicies(loadPolicies(config.policyDir, rules));
-  const pair = readServingPair(config.certDir);
+  const loadedHash = policyHash(index.policies);
+  const first = readServingPair(config.certDir);
   const metrics = createMetrics();
-  metrics.certificateNotAfter("leaf", pair.leaf.notAfter);
-  metrics.certificateNotAfter("ca", pair.ca.notAfter);
 
   let draining = false;
   const now = (): Date => new Date();
   const policies = () => index;
   const admission = createAdmissionServer(
-    { cert: pair.certPem, key: pair.keyPem },
+    { cert: first.certPem, key: first.keyPem },
     createAdmissionListener({
       policies,
       recorder: createRecorder(logger, metrics, policies),
@@ -38,14 +41,17 @@ async function main(): Promise<void> {
       isDraining: () => draining,
     }),
   );
+  watchTlsErrors(admission, metrics, logger);
+  const served = servePairOf({ directory: config.certDir, first, server: admission, metrics, logger, now });
   const health = createHealthServer(
     createHealthListener(
       () => [
         ...(draining ? ["draining"] : []),
         ...(admission.listening ? [] : ["not listening"]),
-        ...unservableReasons(pair, now()),
+        ...unservableReasons(served.current(), now()),
       ],
       metrics.registry,
+      () => registrationNotes(config.certDir, loadedHash),
     ),
   );
 
@@ -57,6 +63,7 @@ async function main(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, config.drainSeconds * 1000));
     await closeGracefully(admission);
     health.close();
+    served.stop();
     logger.info("closed");
   });
 
@@ -67,7 +74,8 @@ async function main(): Promise<void> {
       port: config.port,
       healthPort: config.healthPort,
       policies: index.policies.map((policy) => policy.name),
-      certificateNotAfter: pair.leaf.notAfter.toISOString(),
+      policyHash: loadedHash,
+      certificateNotAfter: served.current().leaf.notAfter.toISOString(),
     },
     "serving",
   );

@@ -59,7 +59,9 @@ function validate(
     for (const violation of violations) {
       const severity = severityOf(policy, violation);
       if (severity === "off") continue;
-      const effect = before.has(fingerprint(violation)) ? "existing" : effectOf(policy, severity, request.username);
+      const wanted = effectOf(policy, severity, request.username);
+      // A policy that only audits stays silent about what was wrong before, too.
+      const effect = wanted !== "audit" && before.has(fingerprint(violation)) ? "existing" : wanted;
       judged.push({ policy, violation, severity, effect });
     }
   }

@@ -1,5 +1,13 @@
 import { fieldPath } from "../kube/json-pointer.ts";
-import type { AdmissionRequest, AdmissionResponse, AdmissionReview, JudgedViolation, Outcome } from "./types.ts";
+import { CANARY_MESSAGE } from "../policy/policy.ts";
+import type {
+  AdmissionRequest,
+  AdmissionResponse,
+  AdmissionReview,
+  Effect,
+  JudgedViolation,
+  Outcome,
+} from "./types.ts";
 
 /** Documentation of AdmissionResponse: warnings longer than 120 characters, or many, may be cut by the API server. */
 const MAX_WARNING_CHARACTERS = 120;
@@ -9,8 +17,10 @@ const MAX_EXISTING_WARNINGS = 3;
 /** A message ends up in events and terminals; an object with a thousand volumes must not fill them. */
 const MAX_MESSAGE_CHARACTERS = 4000;
 const MAX_AUDIT_CHARACTERS = 256;
+/** Violations that a refusal names; nobody mends more at a time. */
+const MAX_CAUSES = 50;
 
-export const CANARY_MESSAGE = "portcullis is enforcing: this is its canary, which is always refused";
+export { CANARY_MESSAGE };
 
 export function respond(request: AdmissionRequest, outcome: Outcome): AdmissionReview {
   return { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: response(request.uid, outcome) };
@@ -41,16 +51,18 @@ function forbidden(message: string) {
 
 /** Every violation, each with code, field and what to do; a list when there are several. */
 function denialOf(denied: readonly JudgedViolation[]) {
-  const lines = denied.map(describe);
+  const named = denied.slice(0, MAX_CAUSES);
+  const more = denied.length > named.length ? [`+${denied.length - named.length} more`] : [];
+  const lines = [...named.map(describe), ...more];
   const message =
-    lines.length === 1 ? lines.join() : `${lines.length} violations\n${lines.map((line) => `- ${line}`).join("\n")}`;
+    lines.length === 1 ? lines.join() : `${denied.length} violations\n${lines.map((line) => `- ${line}`).join("\n")}`;
   return {
     ...forbidden(cut(message, MAX_MESSAGE_CHARACTERS)),
     details: {
-      causes: denied.map(({ violation }) => ({
+      causes: named.map(({ violation }) => ({
         reason: violation.code,
         message: cut(escapeControls(violation.message), MAX_AUDIT_CHARACTERS),
-        field: fieldPath(violation.path),
+        field: cut(escapeControls(fieldPath(violation.path)), MAX_AUDIT_CHARACTERS),
       })),
     },
   };
@@ -68,13 +80,14 @@ function summarise({ code, path, message, fix }: JudgedViolation["violation"]): 
 }
 
 function warningsOf(judged: readonly JudgedViolation[]): string[] {
-  const fresh = judged.filter(({ effect }) => effect === "warn").map(({ violation }) => summarise(violation));
-  const existing = judged.filter(({ effect }) => effect === "existing").map(({ violation }) => summarise(violation));
-  const shown = [
-    ...capped(fresh, MAX_WARNINGS - MAX_EXISTING_WARNINGS - 1),
-    ...capped(existing, MAX_EXISTING_WARNINGS),
+  const linesOf = (wanted: Effect): readonly string[] => {
+    const lines = judged.filter(({ effect }) => effect === wanted).map(({ violation }) => summarise(violation));
+    return [...new Set(lines.map((line) => cut(line, MAX_WARNING_CHARACTERS)))];
+  };
+  return [
+    ...capped(linesOf("warn"), MAX_WARNINGS - MAX_EXISTING_WARNINGS),
+    ...capped(linesOf("existing"), MAX_EXISTING_WARNINGS),
   ];
-  return [...new Set(shown)].map((warning) => cut(warning, MAX_WARNING_CHARACTERS));
 }
 
 /** The first `limit` and, when there are more, how many more. */

@@ -17,7 +17,9 @@ export function setAnnotations(
   object: KubernetesObject,
   wanted: Readonly<Record<string, string>>,
 ): JsonPatchOperation[] {
-  const current = object.metadata?.annotations;
+  // An object without metadata isn't from an API server, and nothing can be added below what isn't there.
+  if (!object.metadata) return [];
+  const current = object.metadata.annotations;
   const missing = Object.entries(wanted).filter(
     ([key, value]) => !(current && Object.hasOwn(current, key) && current[key] === value),
   );
@@ -31,14 +33,16 @@ export function setAnnotations(
 const LABEL_OR_ANNOTATION = /^\/metadata\/(labels|annotations)(?:\/([^/]+))?$/;
 
 /**
- * The object with the patches applied; the input is not written to. Throws on any patch that reaches beyond labels and
- * annotations: this is the one place through which every patch of a rule goes.
+ * The object with the patches applied; the input is not written to. Throws on a patch that reaches beyond labels and
+ * annotations, or that would not apply: this is the one place through which every patch of a rule goes.
  */
 export function applyPatches(object: KubernetesObject, patches: readonly JsonPatchOperation[]): KubernetesObject {
   let current = object;
   for (const { path, value } of patches) {
     const [, map, segment] = LABEL_OR_ANNOTATION.exec(path) ?? [];
     if (map !== "labels" && map !== "annotations") throw new Error(`a rule may not patch ${path}`);
+    if (!current.metadata || (segment !== undefined && !current.metadata[map]))
+      throw new Error(`a rule patches ${path}, but there are no ${map}`);
     const key = segment?.replaceAll("~1", "/").replaceAll("~0", "~");
     const patched = key === undefined ? value : { ...current.metadata?.[map], [key]: value };
     current = { ...current, metadata: { ...current.metadata, [map]: patched as Readonly<Record<string, string>> } };

@@ -6,6 +6,7 @@ import { groupResource } from "../kube/objects.ts";
 import { InvalidParams, type JudgedOperation, type ResourceRule, type Rule } from "../rules/rule.ts";
 import type { Document, Problem } from "./document.ts";
 import type { Policy } from "./policy.ts";
+import { digestSpec } from "./policy-hash.ts";
 import { policySchema } from "./schema.ts";
 
 export interface CompiledPolicy {
@@ -64,6 +65,7 @@ function toPolicy({ metadata, spec }: PolicyDocument, rule: Rule, params: unknow
     narrowTo(resources, match.resources, match.operations);
   return {
     name: metadata.name,
+    specDigest: digestSpec(spec),
     rule,
     params,
     validates: narrow(rule.resources),
@@ -164,7 +166,7 @@ function expectation(error: ErrorObject): string {
       return `no such field${suggest(String(params.additionalProperty), known)}`;
     }
     case "enum":
-      return `must be one of ${(params.allowedValues as unknown[]).join(", ")}, not ${got}${suggest(String(data), params.allowedValues as string[])}`;
+      return `must be one of ${(params.allowedValues as unknown[]).join(", ")}, not ${got}${didYouMean(String(data), params.allowedValues as string[])}`;
     case "const":
       return `must be ${params.allowedValue}, not ${got}`;
     case "type":
@@ -177,6 +179,10 @@ function expectation(error: ErrorObject): string {
 }
 
 function suggest(text: string, known: readonly string[]): string {
+  return didYouMean(text, known) || ` (one of ${known.join(", ")})`;
+}
+
+function didYouMean(text: string, known: readonly string[]): string {
   const near = nearMiss(text, known);
-  return near === undefined ? ` (one of ${known.join(", ")})` : `; did you mean ${near}?`;
+  return near === undefined ? "" : `; did you mean ${near}?`;
 }

@@ -47,7 +47,7 @@ export function loadPolicies(directory: string, rules: readonly Rule[]): readonl
       `${problems.length === 1 ? "a problem" : `${problems.length} problems`}${lines.join("")}`,
     );
   }
-  return Object.freeze(policies);
+  return Object.freeze(policies.sort((a, b) => (a.name < b.name ? -1 : 1)));
 }
 
 /** Sorted, so that the order of messages doesn't depend on the file system. A ConfigMap's own `..data` is left out. */

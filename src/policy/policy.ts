@@ -12,6 +12,8 @@ export type Phase = "mutate" | "validate";
 
 export interface Policy {
   readonly name: string;
+  /** Hex SHA-256 of the spec with its defaults: see policy-hash.ts. */
+  readonly specDigest: string;
   readonly rule: Rule;
   /** What rule.compile made of spec.params, ready for rule.evaluate. */
   readonly params: unknown;
@@ -46,6 +48,8 @@ export const DEFAULT_ENTRY = "";
 
 /** The entry that is always refused, by which people and programs see that calls arrive. */
 export const CANARY_ENTRY = "canary";
+/** What that refusal says: by it a dry run knows who refused. */
+export const CANARY_MESSAGE = "portcullis is enforcing: this is its canary, which is always refused";
 
 /** What one webhook entry stands for: the API server matches the selectors, since a request carries no namespace labels. */
 export interface EntryKey {
@@ -72,7 +76,7 @@ export function entryOf(phase: Phase, policy: Policy): string {
 }
 
 /** JSON with sorted keys: the same selectors, written in another order, are one entry. */
-function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -7,7 +7,7 @@ import { DEFAULT_ENTRY, type Phase } from "../policy/policy.ts";
 import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallError, Metrics } from "../telemetry/metrics.ts";
-import { DEFAULT_DEADLINE_MS, MAX_BODY_BYTES } from "./limits.ts";
+import { DEFAULT_DEADLINE_MS, DISCARD_MS, MAX_BODY_BYTES } from "./limits.ts";
 import { readBody } from "./read-body.ts";
 
 export interface AdmissionContext {
@@ -48,8 +48,8 @@ export async function admit(
   const deadlineMs = receivedAtMs + timeoutMs(query);
   const fail = (status: number, error: CallError, message: string): void => {
     context.metrics.failed(phase, error);
-    // Where the body has not been read to its end, the connection can't be used again.
-    send(response, status, statusJson(status, message), context.isDraining() || !request.complete);
+    if (request.complete) send(response, status, statusJson(status, message), context.isDraining());
+    else sendBeforeEnd(request, response, status, statusJson(status, message));
   };
   const body = await readBody(request);
   if (body.kind === "aborted") return context.metrics.failed(phase, "aborted");
@@ -94,10 +94,29 @@ export function statusJson(code: number, message: string): string {
 }
 
 function send(response: ServerResponse, status: number, json: string, close: boolean): void {
+  writeHead(response, status, json, close);
+  response.end(json);
+}
+
+/**
+ * An answer to a request whose body is still coming. The connection can't be used again; closed at once, it would be reset
+ * under the caller, who would see that and not the answer.
+ */
+function sendBeforeEnd(request: IncomingMessage, response: ServerResponse, status: number, json: string): void {
+  writeHead(response, status, json, true);
+  response.write(json);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, DISCARD_MS);
+  request.once("end", end).once("close", end).resume();
+}
+
+function writeHead(response: ServerResponse, status: number, json: string, close: boolean): void {
   response.writeHead(status, {
     "Content-Type": "application/json",
     "Content-Length": Buffer.byteLength(json),
     ...(close ? { Connection: "close" } : {}),
   });
-  response.end(json);
 }

@@ -28,16 +28,23 @@ export function createAdmissionListener(context: AdmissionContext): RequestListe
 /** Why the Pod must get no traffic; empty when it may. */
 export type Unready = () => readonly string[];
 
+/** What a person should know and the Pod can serve with; lines of /readyz that don't change its status. */
+export type Notes = () => readonly string[];
+
 /** The health port, plain HTTP: the kubelet's probes and Prometheus, away from the load of reviews. */
-export function createHealthListener(unready: Unready, registry: Registry): RequestListener {
+export function createHealthListener(unready: Unready, registry: Registry, notes: Notes = () => []): RequestListener {
   const app = createApp();
   app.get("/healthz", (_request, response) => {
     response.type("text/plain").send("ok\n");
   });
   app.get("/readyz", (_request, response) => {
     const reasons = unready();
+    const lines = [
+      ...(reasons.length === 0 ? ["ok"] : reasons.map((reason) => `not ready: ${reason}`)),
+      ...notes().map((note) => `note: ${note}`),
+    ];
     response.status(reasons.length === 0 ? 200 : 503).type("text/plain");
-    response.send(reasons.length === 0 ? "ok\n" : `${reasons.map((reason) => `not ready: ${reason}`).join("\n")}\n`);
+    response.send(`${lines.join("\n")}\n`);
   });
   app.get("/metrics", async (_request, response) => {
     response.type(registry.contentType).send(await registry.metrics());

@@ -11,6 +11,12 @@ export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** The API server keeps idle connections for 90 s (its http.Transport): longer here, so that it is never we who close one that it is about to use. */
 export const KEEP_ALIVE_TIMEOUT_MS = 120_000;
 
+/** Time for a TLS handshake; the API server gives up on its side after 10 s too. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** How long the rest of a body that was refused is read and thrown away, so that the caller gets to see the answer. */
+export const DISCARD_MS = 1000;
+
 /** Time for the head of a request; the API server sends it in one piece. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 

@@ -2,8 +2,10 @@ import { createServer as createHttpServer, type Server as HttpServer, type Reque
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { PortcullisError } from "../errors.ts";
+import { connectionsOf, trackConnections } from "./connections.ts";
 import {
   CONNECTIONS_CHECKING_INTERVAL_MS,
+  HANDSHAKE_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
@@ -20,11 +22,24 @@ const TIMEOUTS = {
 const TLS = { minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"] } as const;
 
 export function createAdmissionServer(pair: SecureContextOptions, listener: RequestListener): HttpsServer {
-  return createHttpsServer({ ...TIMEOUTS, ...TLS, ...pair }, listener);
+  const server = createHttpsServer({ ...TIMEOUTS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...TLS, ...pair }, listener);
+  trackConnections(server);
+  return server;
+}
+
+/**
+ * New handshakes get this pair; open connections go on as they are. Throws when OpenSSL refuses the pair, and then the old
+ * one is served on.
+ */
+export function replaceCertificate(server: HttpsServer, pair: SecureContextOptions): void {
+  // All options again: those that are left out would fall back to Node's defaults.
+  server.setSecureContext({ ...TLS, ...pair });
 }
 
 export function createHealthServer(listener: RequestListener): HttpServer {
-  return createHttpServer(TIMEOUTS, listener);
+  const server = createHttpServer(TIMEOUTS, listener);
+  trackConnections(server);
+  return server;
 }
 
 /** Resolves once the server accepts connections; rejects with PortcullisError LISTEN. `host` undefined: all addresses. */
@@ -43,14 +58,24 @@ export function listen(server: HttpServer | HttpsServer, port: number, host: str
 
 /** How often idle connections are looked for once the server has stopped listening. */
 const CLOSE_IDLE_INTERVAL_MS = 50;
+/** What a connection gets that was accepted in the last moment, to shake hands and send its request. */
+const FIRST_REQUEST_MS = 1000;
 
 /**
- * Stops accepting, lets the requests in flight finish and ends each connection when it falls idle. The caller bounds the
- * time. A connection that is busy now would otherwise be kept alive for KEEP_ALIVE_TIMEOUT_MS after its answer.
+ * Stops accepting, lets the requests in flight finish and ends each connection when it falls idle; at last those that
+ * never sent a request. The caller bounds the time. A connection that is busy now would otherwise be kept alive for
+ * KEEP_ALIVE_TIMEOUT_MS after its answer.
  */
 export function closeGracefully(server: HttpServer | HttpsServer): Promise<void> {
   return new Promise((resolve) => {
-    const interval = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_INTERVAL_MS);
+    const connections = connectionsOf(server);
+    const closedAtMs = performance.now();
+    const endIdle = (): void => {
+      server.closeIdleConnections();
+      const isLate = performance.now() - closedAtMs > FIRST_REQUEST_MS;
+      if (isLate && connections?.requestsInFlight() === 0) connections.destroyAll();
+    };
+    const interval = setInterval(endIdle, CLOSE_IDLE_INTERVAL_MS);
     server.close(() => {
       clearInterval(interval);
       resolve();

@@ -7,6 +7,18 @@ import type { Phase } from "../policy/policy.ts";
 export type ReviewVerdict = "allowed" | "denied" | "patched" | "skipped";
 /** Why a call got an error in place of a verdict. */
 export type CallError = DecodeReason | "oversize" | "media-type" | "aborted" | "deadline" | "internal";
+export type ReloadResult = "success" | "failure";
+
+/** The alerts of TLS (RFC 8446, 6.2) that tell what is wrong with a certificate or a client, as a label. */
+export const TLS_ALERTS = [
+  "bad_certificate",
+  "certificate_expired",
+  "certificate_unknown",
+  "unknown_ca",
+  "protocol_version",
+  "other",
+] as const;
+export type TlsAlert = (typeof TLS_ALERTS)[number];
 
 /** Labels are bounded: policies, rules, codes and resources of the loaded policies; never a name, namespace or user. */
 export interface Metrics {
@@ -16,6 +28,8 @@ export interface Metrics {
   failed(phase: Phase, error: CallError): void;
   unknownEntry(phase: Phase): void;
   certificateNotAfter(kind: "ca" | "leaf", notAfter: Date): void;
+  certificateReloaded(result: ReloadResult): void;
+  tlsClientFailed(alert: TlsAlert): void;
 }
 
 export function createMetrics(): Metrics {
@@ -59,6 +73,21 @@ export function createMetrics(): Metrics {
     labelNames: ["kind"],
     registers,
   });
+  const reloads = new Counter({
+    name: "portcullis_certificate_reloads_total",
+    help: "New certificates that were found in CERT_DIR: served from then on, or refused and the old one kept.",
+    labelNames: ["result"],
+    registers,
+  });
+  const clientErrors = new Counter({
+    name: "portcullis_tls_client_errors_total",
+    help: "TLS handshakes that failed, by the alert; bad_certificate and unknown_ca: the caBundle lacks our CA.",
+    labelNames: ["alert"],
+    registers,
+  });
+  // A rate needs a sample from before the first event.
+  for (const result of ["success", "failure"] as const) reloads.inc({ result }, 0);
+  for (const alert of TLS_ALERTS) clientErrors.inc({ alert }, 0);
   return {
     registry,
     reviewed(phase, operation, resource, verdict, durationSeconds) {
@@ -69,5 +98,7 @@ export function createMetrics(): Metrics {
     failed: (phase, error) => errors.inc({ phase, error }),
     unknownEntry: (phase) => unknownEntries.inc({ phase }),
     certificateNotAfter: (kind, date) => notAfter.set({ kind }, date.getTime() / 1000),
+    certificateReloaded: (result) => reloads.inc({ result }),
+    tlsClientFailed: (alert) => clientErrors.inc({ alert }),
   };
 }
