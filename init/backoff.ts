@@ -1,5 +1,5 @@
-import { ApiUnavailable } from "../src/cluster/webhook-configurations.ts";
-import { PortcullisError } from "../src/errors.ts";
+import { ApiUnavailable } from "../src/cluster/ask.ts";
+import { type ErrorCode, PortcullisError } from "../src/errors.ts";
 
 /** Between two tries: doubled each time, jittered so that many Pods that start together don't stay together. */
 const FIRST_DELAY_MS = 25;
@@ -18,10 +18,13 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
-/** What is worth another try, and why: the reason ends in the log, and in the error when the deadline passes. */
-export type Attempt<Result> = { readonly done: Result } | { readonly retry: string };
+/**
+ * What is worth another try, and why: the reason ends in the log, and in the error when the deadline passes. The error is
+ * `code`, where it is not the API server that is to blame.
+ */
+export type Attempt<Result> = { readonly done: Result } | { readonly retry: string; readonly code?: ErrorCode };
 
-/** Tries until `done` or the deadline; ApiUnavailable counts as a retry. Throws PortcullisError API with the latest reason. */
+/** Tries until `done` or the deadline; ApiUnavailable counts as a retry. Throws PortcullisError with the latest reason. */
 export async function retryUntil<Result>(
   deadline: Date,
   clock: Clock,
@@ -30,17 +33,19 @@ export async function retryUntil<Result>(
 ): Promise<Result> {
   for (let tries = 0; ; tries++) {
     let reason: string;
+    let code: ErrorCode = "API";
     try {
       const result = await attempt();
       if ("done" in result) return result.done;
       reason = result.retry;
+      code = result.code ?? code;
     } catch (error) {
       if (!(error instanceof ApiUnavailable)) throw error;
       reason = error.message;
     }
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** tries, MAX_DELAY_MS) * (0.5 + clock.random() / 2);
     if (clock.now().getTime() + delayMs >= deadline.getTime()) {
-      throw new PortcullisError("API", `gave up after ${tries + 1} tries: ${reason}`);
+      throw new PortcullisError(code, `gave up after ${tries + 1} tries: ${reason}`);
     }
     onRetry(reason, Math.round(delayMs));
     await clock.sleep(delayMs);

@@ -3,89 +3,109 @@
  * pause in which every API server hears of it. The server container starts only after that, so no call can reach a
  * certificate that isn't trusted yet.
  */
-import { randomUUID } from "node:crypto";
 import type { ClusterConnection } from "../src/cluster/client.ts";
-import { webhookConfigurations } from "../src/cluster/webhook-configurations.ts";
+import { readOwnerClusterRole } from "../src/cluster/clusterroles.ts";
+import { type WebhookConfigurations, webhookConfigurations } from "../src/cluster/webhook-configurations.ts";
 import type { InitConfig } from "../src/config.ts";
 import type { Phase, Policy } from "../src/policy/policy.ts";
+import { policyHash } from "../src/policy/policy-hash.ts";
 import type { ConfigurationKind } from "../src/registration/configuration.ts";
 import { desiredWebhooks } from "../src/registration/desired.ts";
 import type { Logger } from "../src/telemetry/logger.ts";
 import { writePair } from "../src/tls/files.ts";
 import { type Clock, retryUntil } from "./backoff.ts";
-import { clockSkewMs, isSkewWorthMentioning, issueCheckedPair } from "./certificates.ts";
-import { registerCa } from "./register-ca.ts";
+import { createLivePodLister } from "./ca/live-pods.ts";
+import { registerCa } from "./ca/register-ca.ts";
+import { writeRegistration } from "./ca/registration-file.ts";
+import { readCurrentPair } from "./certificates/emptydir-store.ts";
+import { clockSkewMs, isSkewWorthMentioning } from "./certificates/issue.ts";
+import type { CertificateStore } from "./certificates/store.ts";
+
+export const FIELD_MANAGER = "portcullis-init";
 
 export interface InitContext {
   readonly config: InitConfig;
   readonly policies: readonly Policy[];
   readonly connection: ClusterConnection;
+  readonly store: CertificateStore;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export async function runInit({ config, policies, connection, clock, logger }: InitContext): Promise<void> {
+export async function runInit(context: InitContext): Promise<void> {
+  const { config, connection, store, clock, logger } = context;
   const deadline = new Date(clock.now().getTime() + config.deadlineMs);
-  const configurations = webhookConfigurations(connection);
-  const targets = targetsOf(config);
-  const podUid = config.podUid ?? randomUUID();
+  const configurations = webhookConfigurations(connection, FIELD_MANAGER);
+  const onRetry = (reason: string, delayMs: number) =>
+    logger.warn({ reason, delayMs }, "the API server doesn't answer yet");
 
   // Asked first, so that the certificates can be dated by the API server's clock too.
-  const serverDate = await retryUntil(
-    deadline,
-    clock,
-    (reason, delayMs) => logger.warn({ reason, delayMs }, "the API server doesn't answer yet"),
-    async () => {
-      for (const { kind, name } of targets) await configurations.read(kind, name);
-      return { done: connection.serverDate() };
-    },
-  );
-  const skewMs = clockSkewMs(clock.now(), serverDate);
+  await retryUntil(deadline, clock, onRetry, async () => {
+    for (const { kind, name } of targetsOf(config)) await configurations.read(kind, name);
+    return { done: true };
+  });
+  warnOfSkew(context);
+
+  const present = readCurrentPair(config.certDir);
+  const pair = await retryUntil(deadline, clock, onRetry, async () => ({ done: await store.obtain() }));
+  const isNew = pair.certPem !== present?.certPem;
+  const putInPlace = () => {
+    writePair(config.certDir, pair, clock.now());
+    const { certDir, podName, podUid } = config;
+    logger.info({ certDir, podName, podUid }, "certificates written");
+  };
+  // Nobody can serve anything yet, and a CERT_DIR that can't be written to ends init before a configuration is touched.
+  if (!present) putInPlace();
+  const written = await registerEverywhere(context, configurations, pair.caPem, deadline);
+  // A CA that another Pod has just registered, with a pair that is shared, needs the pause too.
+  const settleMs = isNew || written ? config.caSettleMs : 0;
+  if (settleMs > 0) await clock.sleep(settleMs);
+  // The server of a keeper that starts again is still serving what was there.
+  if (present && isNew) putInPlace();
+  logger.info({ written, settleMs }, "done");
+}
+
+function warnOfSkew({ connection, clock, logger }: InitContext): void {
+  const skewMs = clockSkewMs(clock.now(), connection.serverDate());
   if (skewMs !== undefined && isSkewWorthMentioning(skewMs)) {
     logger.warn({ skewSeconds: Math.round(skewMs / 1000) }, "this node's clock differs from the API server's");
   }
-
-  const names = { service: config.service, namespace: config.namespace };
-  const pair = issueCheckedPair({
-    names,
-    podUid,
-    keyAlgorithm: config.keyAlgorithm,
-    validityMs: config.certValidityMs,
-    now: clock.now(),
-    serverDate,
-  });
-  writePair(config.certDir, pair, clock.now());
-  logger.info({ certDir: config.certDir, podName: config.podName, podUid }, "certificates written");
-
-  const own = { ...names, podUid, caPem: pair.caPem };
-  let written = false;
-  for (const { phase, kind, name } of targets) {
-    const webhooks = desiredWebhooks(phase, policies, { ...names, ...config });
-    const { firstInstall } = config;
-    const result = await registerCa({
-      configurations,
-      kind,
-      name,
-      webhooks,
-      firstInstall,
-      own,
-      deadline,
-      clock,
-      logger,
-    });
-    written = written || result;
-  }
-  if (written) await clock.sleep(config.caSettleMs);
-  logger.info({ written, settleMs: written ? config.caSettleMs : 0 }, "done");
 }
 
-interface Target {
+/** Creates what is missing. Returns whether anything was written. */
+async function registerEverywhere(
+  context: InitContext,
+  configurations: WebhookConfigurations,
+  caPem: string,
+  deadline: Date,
+): Promise<boolean> {
+  const { config, policies, connection, clock, logger } = context;
+  const { service, namespace, firstInstall, ownerClusterRole } = config;
+  const podUid = config.certRenewal === "keeper" ? undefined : config.podUid;
+  const own = { service, namespace, podUid, caPem };
+  const pods = await createLivePodLister(context)();
+  const readOwner = async () =>
+    ownerClusterRole === undefined ? undefined : readOwnerClusterRole(connection, ownerClusterRole);
+  const names: string[] = [];
+  let written = false;
+  for (const { phase, kind, name } of targetsOf(config)) {
+    const webhooks = desiredWebhooks(phase, policies, config);
+    names.push(...webhooks.map((webhook) => webhook.name));
+    const creation = { webhooks, firstInstall, readOwner };
+    const common = { configurations, own, pods, deadline, clock, logger };
+    written = (await registerCa({ ...common, kind, name, creation })) || written;
+  }
+  writeRegistration(config.certDir, { policyHash: policyHash(policies), webhooks: names });
+  return written;
+}
+
+export interface Target {
   readonly phase: Phase;
   readonly kind: ConfigurationKind;
   readonly name: string;
 }
 
-function targetsOf({ mutateConfig, validateConfig }: InitConfig): readonly Target[] {
+export function targetsOf({ mutateConfig, validateConfig }: InitConfig): readonly Target[] {
   return [
     ...(mutateConfig === undefined
       ? []

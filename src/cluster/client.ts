@@ -2,10 +2,14 @@
  * The only code that talks to the API server: used by init and, later, the command line. Never by the server.
  * What to write is src/registration; this knows requests, timeouts and errors.
  */
+import { accessSync } from "node:fs";
 import {
   AdmissionregistrationV1Api,
+  AppsV1Api,
+  CoreV1Api,
   createConfiguration,
   KubeConfig,
+  RbacAuthorizationV1Api,
   type RequestContext,
   type ResponseContext,
   ServerConfiguration,
@@ -17,6 +21,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface ClusterConnection {
   readonly admissionregistration: AdmissionregistrationV1Api;
+  readonly apps: AppsV1Api;
+  readonly core: CoreV1Api;
+  readonly rbac: RbacAuthorizationV1Api;
   /** The `Date` of the API server's latest answer, with a second's precision. */
   readonly serverDate: () => Date | undefined;
 }
@@ -26,7 +33,7 @@ export function connectToCluster(kubeconfigPath: string | undefined): ClusterCon
   const kubeConfig = new KubeConfig();
   shareConnections(kubeConfig);
   try {
-    if (kubeconfigPath === undefined) kubeConfig.loadFromCluster();
+    if (kubeconfigPath === undefined) loadServiceAccount(kubeConfig);
     else kubeConfig.loadFromFile(kubeconfigPath);
   } catch (error) {
     const source = kubeconfigPath ?? "the Pod's ServiceAccount";
@@ -54,7 +61,21 @@ export function connectToCluster(kubeconfigPath: string | undefined): ClusterCon
       },
     ],
   });
-  return { admissionregistration: new AdmissionregistrationV1Api(configuration), serverDate: () => date };
+  return {
+    admissionregistration: new AdmissionregistrationV1Api(configuration),
+    apps: new AppsV1Api(configuration),
+    core: new CoreV1Api(configuration),
+    rbac: new RbacAuthorizationV1Api(configuration),
+    serverDate: () => date,
+  };
+}
+
+/** Where the kubelet puts the token; client-node would only find out at the first request that it isn't there. */
+const TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+function loadServiceAccount(kubeConfig: KubeConfig): void {
+  accessSync(TOKEN_PATH);
+  kubeConfig.loadFromCluster();
 }
 
 /** client-node 2.0 makes a new undici Agent, and so a new TLS connection, for every request: this keeps the first one. */

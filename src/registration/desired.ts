@@ -52,13 +52,16 @@ export interface WebhookRule {
   readonly scope: "Namespaced" | "Cluster";
 }
 
-const DOMAIN = "portcullis.dev";
+/** Every entry of ours ends in it. */
+export const DOMAIN = "portcullis.dev";
 const ALWAYS_EXCLUDED = ["kube-system", "kube-public", "kube-node-lease"];
 /** Mutating webhooks are called one after the other, so they must be the quicker ones. */
 const TIMEOUT_SECONDS = { mutate: 2, validate: 5 } as const;
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["namespaces"]);
 /** The label that makes a ConfigMap of our namespace the canary. */
 export const CANARY_LABEL = `${DOMAIN}/canary`;
+/** The name of the entry that refuses it. */
+export const CANARY_WEBHOOK = webhookName("validate", CANARY_ENTRY);
 
 /** The entries of one phase, the default one first; with the canary at the end of the validating ones. */
 export function desiredWebhooks(

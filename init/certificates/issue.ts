@@ -1,7 +1,7 @@
-import { PortcullisError } from "../src/errors.ts";
-import { checkPair } from "../src/tls/inspect.ts";
-import { issueCertificates } from "../src/tls/issue.ts";
-import { BACKDATE_MS, type CertificatePair, type KeyAlgorithm, type ServiceNames } from "../src/tls/profile.ts";
+import { PortcullisError } from "../../src/errors.ts";
+import { checkPair } from "../../src/tls/inspect.ts";
+import { issueCertificates } from "../../src/tls/issue.ts";
+import { BACKDATE_MS, type CertificatePair, type KeyAlgorithm, type ServiceNames } from "../../src/tls/profile.ts";
 
 /** Worth a line in the log. */
 const SKEW_TO_MENTION_MS = 30_000;
@@ -19,7 +19,8 @@ export function isSkewWorthMentioning(skewMs: number): boolean {
 
 export interface IssueRequest {
   readonly names: ServiceNames;
-  readonly podUid: string;
+  /** Absent when Pods share the CA. */
+  readonly podUid?: string | undefined;
   readonly keyAlgorithm: KeyAlgorithm;
   readonly validityMs: number;
   readonly now: Date;
@@ -40,17 +41,17 @@ export function issueCheckedPair(request: IssueRequest): CertificatePair {
       `this node's clock is ${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? "ahead of" : "behind"} the API server's`,
     );
   }
-  const earlier = Math.min(now.getTime(), serverDate?.getTime() ?? Number.POSITIVE_INFINITY);
+  const clocks = [now.getTime(), ...(serverDate ? [serverDate.getTime()] : [])];
   const pair = issueCertificates({
     names,
     podUid,
     keyAlgorithm,
-    notBefore: new Date(earlier - BACKDATE_MS),
-    notAfter: new Date(now.getTime() + validityMs),
+    notBefore: new Date(Math.min(...clocks) - BACKDATE_MS),
+    notAfter: new Date(Math.max(...clocks) + validityMs),
   });
-  const problems = checkPair(pair, names, now);
-  if (problems.length > 0) {
-    throw new PortcullisError("CERTIFICATES", `the new certificates are not usable: ${problems.join("; ")}`);
+  const problems = new Set(clocks.flatMap((ms) => checkPair(pair, names, new Date(ms))));
+  if (problems.size > 0) {
+    throw new PortcullisError("CERTIFICATES", `the new certificates are not usable: ${[...problems].join("; ")}`);
   }
   return pair;
 }

@@ -1,0 +1,94 @@
+/**
+ * The Job that makes the cluster's rules follow the policies, after each installation and upgrade: it alone writes rules.
+ * By then all servers know the new policies, and a refused canary has shown that calls arrive, so that failing closed
+ * refuses nothing but what the policies refuse.
+ */
+import type { ClusterConnection } from "../../src/cluster/client.ts";
+import { webhookConfigurations } from "../../src/cluster/webhook-configurations.ts";
+import type { RegisterConfig } from "../../src/config.ts";
+import type { Phase, Policy } from "../../src/policy/policy.ts";
+import type { ConfigurationKind } from "../../src/registration/configuration.ts";
+import { CANARY_WEBHOOK, desiredWebhooks } from "../../src/registration/desired.ts";
+import type { Logger } from "../../src/telemetry/logger.ts";
+import { type Clock, retryUntil } from "../backoff.ts";
+import { caBundleOf, type EntryRegistration, registerEntries } from "./entries.ts";
+import { waitForCanary, waitForRollout } from "./waits.ts";
+
+const FIELD_MANAGER = "portcullis-register";
+
+export interface RegisterContext {
+  readonly config: RegisterConfig;
+  readonly policies: readonly Policy[];
+  readonly connection: ClusterConnection;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Writes a line for a person. */
+  readonly print: (line: string) => void;
+}
+
+/** Throws PortcullisError ROLLOUT, CANARY, NO_CONFIGURATION, FOREIGN_CONFIGURATION, RBAC or API. */
+export async function runRegister(context: RegisterContext): Promise<void> {
+  const { config, policies, connection, clock, logger, print } = context;
+  const { service, namespace, servicePort } = config;
+  const patience = { deadline: new Date(clock.now().getTime() + config.deadlineMs), clock, logger };
+  const configurations = webhookConfigurations(connection, FIELD_MANAGER);
+  const targets = targetsOf(config);
+
+  await waitForRollout(connection, { namespace, name: config.deployment }, patience);
+
+  const common = { ...patience, configurations, serviceName: { service, namespace }, print };
+  const caBundle = await findCaBundle(common, targets);
+  const registrations = targets.map(({ phase, kind, name }) => {
+    return { ...common, kind, name, caBundle, wanted: desiredWebhooks(phase, policies, config) };
+  });
+  const validating = registrations.find(({ kind }) => kind === "ValidatingWebhookConfiguration");
+  if (validating) {
+    // Lost, or older than the Service's port, it would never be refused. Nobody waits for it: it is for our namespace alone.
+    const wanted = validating.wanted.filter(({ name }) => name === CANARY_WEBHOOK);
+    await registerEntries({ ...validating, wanted, only: CANARY_WEBHOOK });
+    const readConfiguration = () => configurations.read(validating.kind, validating.name);
+    await waitForCanary(connection, { ...patience, service, namespace, servicePort, readConfiguration });
+  }
+  for (const registration of registrations) await registerEntries(registration);
+  logger.info("registered");
+}
+
+interface Target {
+  readonly phase: Phase;
+  readonly kind: ConfigurationKind;
+  readonly name: string;
+}
+
+/** The validating one first: it has the canary, whose caBundle is proven. */
+function targetsOf({ mutateConfig, validateConfig }: RegisterConfig): readonly Target[] {
+  return [
+    ...(validateConfig === undefined
+      ? []
+      : [{ phase: "validate", kind: "ValidatingWebhookConfiguration", name: validateConfig } as const]),
+    ...(mutateConfig === undefined
+      ? []
+      : [{ phase: "mutate", kind: "MutatingWebhookConfiguration", name: mutateConfig } as const]),
+  ];
+}
+
+/** For the entries of a configuration that has had none: what the servers' inits have put into the other one. */
+async function findCaBundle(
+  {
+    configurations,
+    serviceName,
+    deadline,
+    clock,
+    logger,
+  }: Omit<EntryRegistration, keyof Target | "wanted" | "caBundle">,
+  targets: readonly Target[],
+): Promise<string | undefined> {
+  const onRetry = (reason: string, delayMs: number) => logger.warn({ reason, delayMs }, "trying again");
+  return await retryUntil(deadline, clock, onRetry, async () => {
+    for (const { kind, name } of targets) {
+      const live = await configurations.read(kind, name);
+      const caBundle = live && caBundleOf(live, serviceName);
+      if (caBundle !== undefined) return { done: caBundle };
+    }
+    return { done: undefined };
+  });
+}
