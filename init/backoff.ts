@@ -41,7 +41,7 @@ export async function retryUntil<Result>(
       code = result.code ?? code;
     } catch (error) {
       if (!(error instanceof ApiUnavailable)) throw error;
-      reason = error.message;
+      ({ message: reason, code } = error);
     }
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** tries, MAX_DELAY_MS) * (0.5 + clock.random() / 2);
     if (clock.now().getTime() + delayMs >= deadline.getTime()) {

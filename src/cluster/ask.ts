@@ -1,11 +1,15 @@
 import { ApiException } from "@kubernetes/client-node";
-import { PortcullisError } from "../errors.ts";
+import { type ErrorCode, PortcullisError } from "../errors.ts";
 
 /** The API server can't be reached, or says itself that it is worth trying again. */
 export class ApiUnavailable extends Error {
-  constructor(message: string, options?: { readonly cause?: unknown }) {
+  /** What it comes to when no later try succeeds. */
+  readonly code: ErrorCode;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly code?: ErrorCode } = {}) {
     super(message, options);
     this.name = "ApiUnavailable";
+    this.code = options.code ?? "API";
   }
 }
 

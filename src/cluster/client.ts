@@ -5,6 +5,7 @@
 import { accessSync } from "node:fs";
 import {
   AdmissionregistrationV1Api,
+  ApiException,
   AppsV1Api,
   CoreV1Api,
   createConfiguration,
@@ -13,6 +14,7 @@ import {
   type RequestContext,
   type ResponseContext,
   ServerConfiguration,
+  VersionApi,
 } from "@kubernetes/client-node";
 import { PortcullisError } from "../errors.ts";
 
@@ -26,6 +28,8 @@ export interface ClusterConnection {
   readonly rbac: RbacAuthorizationV1Api;
   /** The `Date` of the API server's latest answer, with a second's precision. */
   readonly serverDate: () => Date | undefined;
+  /** False while an API server that has just started forbids everything to everybody, what all may read included. */
+  readonly hasReadRoles: () => Promise<boolean>;
 }
 
 /** From a kubeconfig file, or without one from the Pod's ServiceAccount. Throws PortcullisError API when there is neither. */
@@ -61,12 +65,21 @@ export function connectToCluster(kubeconfigPath: string | undefined): ClusterCon
       },
     ],
   });
+  const version = new VersionApi(configuration);
   return {
     admissionregistration: new AdmissionregistrationV1Api(configuration),
     apps: new AppsV1Api(configuration),
     core: new CoreV1Api(configuration),
     rbac: new RbacAuthorizationV1Api(configuration),
     serverDate: () => date,
+    async hasReadRoles() {
+      try {
+        await version.getCode();
+      } catch (error) {
+        return !(error instanceof ApiException && error.code === 403);
+      }
+      return true;
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { PortcullisError } from "../errors.ts";
 import type {
   ConfigurationKind,
   ConfigurationPatch,
@@ -7,7 +8,7 @@ import type {
   ManagedFields,
   NewConfiguration,
 } from "../registration/configuration.ts";
-import { ask } from "./ask.ts";
+import { ApiUnavailable, type Asked, ask as askOnce } from "./ask.ts";
 import type { ClusterConnection } from "./client.ts";
 
 /**
@@ -28,9 +29,19 @@ const RESOURCES: Readonly<Record<ConfigurationKind, string>> = {
 
 /** `fieldManager` is shown in managedFields as the writer. */
 export function webhookConfigurations(
-  { admissionregistration: api }: ClusterConnection,
+  { admissionregistration: api, hasReadRoles }: ClusterConnection,
   fieldManager: string,
 ): WebhookConfigurations {
+  /** A 403 is final, but for that of an API server which has just started: it may have read its roles since. */
+  async function ask<Answer>(asked: Asked, expected: readonly number[], request: () => Promise<Answer>) {
+    try {
+      return await askOnce(asked, expected, request);
+    } catch (error) {
+      if (!(error instanceof PortcullisError) || error.code !== "RBAC") throw error;
+      if (await hasReadRoles()) return await askOnce(asked, expected, request);
+      throw new ApiUnavailable(`${error.message}; the API server has not read its roles yet`, { code: "RBAC" });
+    }
+  }
   return {
     async read(kind, name) {
       const answer = await ask({ verb: "get", resource: RESOURCES[kind], name }, [404], () =>

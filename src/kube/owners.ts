@@ -1,8 +1,8 @@
 import type { KubernetesObject } from "./objects.ts";
 
 /** kube-controller-manager's own accounts, and its one user where it runs without an account for each controller. */
-const KUBE_SYSTEM_CONTROLLER = /^system:serviceaccount:kube-system:[a-z0-9-]+-controller$/;
-const CONTROLLER_MANAGER = "system:kube-controller-manager";
+export const KUBE_SYSTEM_CONTROLLER = /^system:serviceaccount:kube-system:[a-z0-9-]+-controller$/;
+export const CONTROLLER_MANAGER = "system:kube-controller-manager";
 
 /**
  * Whether ownerReferences that this user writes can be believed. Anybody can write one, so they count only from a

@@ -2,6 +2,7 @@
  * What the cluster should hold, derived from the policies: the two webhook configurations, as plain data.
  * Reading and writing them is src/cluster; when, is init.
  */
+import { CONTROLLER_MANAGER, KUBE_SYSTEM_CONTROLLER } from "../kube/owners.ts";
 import type { LabelSelector, LabelSelectorRequirement } from "../kube/selectors.ts";
 import {
   CANARY_ENTRY,
@@ -38,10 +39,17 @@ export interface DesiredWebhook {
   readonly matchPolicy: "Equivalent";
   readonly namespaceSelector: LabelSelector;
   readonly objectSelector?: LabelSelector;
+  readonly matchConditions?: readonly MatchCondition[];
   readonly sideEffects: "None";
   readonly timeoutSeconds: number;
   readonly admissionReviewVersions: readonly ["v1"];
   readonly reinvocationPolicy?: "IfNeeded";
+}
+
+/** CEL that must be true for a request to be sent. */
+export interface MatchCondition {
+  readonly name: string;
+  readonly expression: string;
 }
 
 export interface WebhookRule {
@@ -58,6 +66,20 @@ const ALWAYS_EXCLUDED = ["kube-system", "kube-public", "kube-node-lease"];
 /** Mutating webhooks are called one after the other, so they must be the quicker ones. */
 const TIMEOUT_SECONDS = { mutate: 2, validate: 5 } as const;
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["namespaces"]);
+/**
+ * No rule has a verdict on a Pod that kube-system's controllers make for an owner (src/kube/owners.ts), so they need not ask:
+ * a DaemonSet's Pod, of a network plugin say, comes up on a new node while nobody answers here and failurePolicy is Fail.
+ */
+const NOT_MADE_BY_A_CONTROLLER: MatchCondition = {
+  name: "not-made-by-a-controller",
+  expression:
+    "request.resource.resource != 'pods'" +
+    ` || !(request.userInfo.username.matches('${KUBE_SYSTEM_CONTROLLER.source}')` +
+    ` || request.userInfo.username == '${CONTROLLER_MANAGER}')` +
+    " || !has(object.metadata.ownerReferences)" +
+    " || !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)",
+};
+
 /** The label that makes a ConfigMap of our namespace the canary. */
 export const CANARY_LABEL = `${DOMAIN}/canary`;
 /** The name of the entry that refuses it. */
@@ -89,12 +111,15 @@ function desiredWebhook(
   const [first] = policies;
   if (!first) throw new Error("an entry has at least one policy");
   const { failurePolicy, namespaceSelector, objectSelector } = entryKeyOf(phase, first);
+  const rules = mergeRules(policies.flatMap((policy) => requestsOf(phase, policy)));
+  const asksAboutPods = rules.some(({ resources }) => resources.includes("pods"));
   return {
     ...webhook(phase, entry, target),
-    rules: mergeRules(policies.flatMap((policy) => requestsOf(phase, policy))),
+    rules,
     failurePolicy,
     namespaceSelector: withExclusions(namespaceSelector, target),
     ...(objectSelector ? { objectSelector } : {}),
+    ...(phase === "validate" && asksAboutPods ? { matchConditions: [NOT_MADE_BY_A_CONTROLLER] } : {}),
     ...(phase === "mutate" ? { reinvocationPolicy: "IfNeeded" as const } : {}),
   };
 }

@@ -43,6 +43,8 @@ const IS_AS_WANTED: Readonly<Record<FollowingField, (live: never, wanted: never)
   namespaceSelector: selectsAtMost,
   objectSelector: (live: LabelSelector | undefined, wanted: LabelSelector | undefined) =>
     selectsAtMost(live, wanted) && selectsAtMost(wanted, live),
+  matchConditions: (live: DesiredWebhook["matchConditions"] = [], wanted: DesiredWebhook["matchConditions"] = []) =>
+    isDeepStrictEqual(live, wanted),
   sideEffects: isDeepStrictEqual,
   admissionReviewVersions: isDeepStrictEqual,
   reinvocationPolicy: isDeepStrictEqual,

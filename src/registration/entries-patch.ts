@@ -5,7 +5,7 @@ import { clearPendingPromotions } from "./promotion.ts";
 
 /**
  * The one patch that makes a configuration as wanted; undefined when it is. New entries get `caBundle`, base64. Lists inside
- * an entry are replaced, as the API server does with lists that have no merge key; of maps it has to be told.
+ * an entry are replaced, as the API server does with lists that have no merge key; of others and of maps it has to be told.
  */
 export function planEntriesPatch(
   live: LiveConfiguration,
@@ -32,6 +32,8 @@ export function planEntriesPatch(
 }
 
 function patchOf(field: Field, wanted: DesiredWebhook): unknown {
+  // This list has a merge key: without the directive the conditions of before would stay.
+  if (field === "matchConditions") return [{ $patch: "replace" }, ...(wanted[field] ?? [])];
   if (field !== "namespaceSelector" && field !== "objectSelector") return wanted[field];
   // Without the directive the labels of before would stay.
   return { $patch: "replace", ...wanted[field] };

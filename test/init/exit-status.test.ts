@@ -112,7 +112,7 @@ describe("2: settings", () => {
 describe("3: RBAC", () => {
   test("one line says which verb is missing on which object", async () => {
     const { api, run } = await prepareProgram();
-    api.script({ verb: "create", kind: VALIDATING, answer: 403 });
+    api.script({ verb: "create", kind: VALIDATING, answer: 403, times: Number.POSITIVE_INFINITY });
     const { status, stderr } = await run();
     expect(status).toBe(3);
     expect(stderr.split("\n")[0]).toBe(

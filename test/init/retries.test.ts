@@ -96,8 +96,14 @@ test("at the deadline it ends with the latest reason, not later", async () => {
   expect(elapsedMs).toBeLessThanOrEqual(30_000);
 });
 
+test("403 is tried once more, since an API server that has just started forbids everything; then it is final", async () => {
+  const api = await openApi();
+  api.script({ verb: "create", answer: 403, times: Number.POSITIVE_INFINITY });
+  await expect(prepareInit(api, ONLY_VALIDATING).run()).rejects.toMatchObject({ code: "RBAC" });
+  expect(api.requests.map(({ verb }) => verb)).toEqual(["get", "get", "create", "create"]);
+});
+
 test.each<[number, string]>([
-  [403, "RBAC"],
   [422, "API"],
   [400, "API"],
 ])("%d is not tried again", async (answer, code) => {
@@ -109,7 +115,7 @@ test.each<[number, string]>([
 
 test.each<Verb>(["get", "create", "patch"])("a forbidden %s is told with verb, resource and object", async (verb) => {
   const api = await openApiFor(verb);
-  api.script({ verb, answer: 403 });
+  api.script({ verb, answer: 403, times: Number.POSITIVE_INFINITY });
   await expect(prepareInit(api, ONLY_VALIDATING).run()).rejects.toMatchObject({
     code: "RBAC",
     message: `forbidden: ${verb} ${OBJECT}: scripted 403`,

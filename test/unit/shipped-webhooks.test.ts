@@ -68,6 +68,8 @@ describe("the shipped policies", () => {
         ],
         failurePolicy: "Fail",
         namespaceSelector: EVERYWHERE_ELSE,
+        // What it says is proved on a real API server, in test/cluster/lockout.test.ts.
+        matchConditions: [{ name: "not-made-by-a-controller", expression: expect.any(String) }],
       },
       {
         ...entry("canary.portcullis.dev", "/validate/canary", 5),
