@@ -12,6 +12,9 @@ import { CANARY_MESSAGE } from "../../src/admission/respond.ts";
 import { CANARY_LABEL } from "../../src/registration/desired.ts";
 import type { ControlPlane } from "./control-plane/start.ts";
 import { type Program, type ProgramEnvironment, startProgram } from "./program.ts";
+import { waitUntilHealthy } from "./wait.ts";
+
+export { waitUntil } from "./wait.ts";
 
 export const SHIPPED_POLICIES = fileURLToPath(new URL("../../manifests/policies", import.meta.url));
 const BASE = new URL("../../manifests/base/", import.meta.url);
@@ -22,26 +25,47 @@ export interface InstallationOptions {
   readonly env?: ProgramEnvironment;
 }
 
+export interface PodOptions {
+  /** Its own, behind a balancer. Default: the ClusterIP, on the Service's port, as the one Pod there is. */
+  readonly address?: string;
+  /** Default: a random one, of no Pod that the API knows. */
+  readonly uid?: string;
+  readonly policyDir?: string;
+  /** Laid over everything else. */
+  readonly env?: ProgramEnvironment;
+  /** After the end of init, before the server starts. */
+  readonly afterInit?: (pod: InitialisedPod) => Promise<void>;
+}
+
+export interface InitialisedPod {
+  readonly uid: string;
+  readonly certDir: string;
+  readonly init: Program;
+}
+
+export interface RunningPod extends InitialisedPod {
+  readonly server: Program;
+  /** SIGTERM, and the end of the process. */
+  stop(): Promise<void>;
+}
+
 export interface Installation {
   readonly namespace: string;
   readonly clusterIp: string;
   readonly port: number;
-  /** Runs init to its end and starts the server, on a new emptyDir, as a new Pod would. Throws when either fails. */
-  startPod(): Promise<RunningPod>;
+  /** Starts init on a new emptyDir, as a new Pod would, and does not wait for its end. */
+  startInit(options?: PodOptions): InitialisedPod;
+  /** Runs init to its end and starts the server. Throws when either fails. */
+  startPod(options?: PodOptions): Promise<RunningPod>;
   /** Whether a dry run of the canary is refused by us, through the API server. */
   isEnforcing(): Promise<boolean>;
   /** Ends what runs and removes the Pods' directories; the control plane stays. */
   stop(): Promise<void>;
 }
 
-export interface RunningPod {
-  readonly uid: string;
-  readonly certDir: string;
-  readonly init: Program;
-  readonly server: Program;
-  /** SIGTERM, and the end of the process. */
-  stop(): Promise<void>;
-}
+/** Where a Pod with an address of its own listens: the ports of the Deployment. */
+export const POD_PORT = 8443;
+const HEALTH_PORT = 8080;
 
 export async function install(controlPlane: ControlPlane, options: InstallationOptions = {}): Promise<Installation> {
   const namespaceManifest = readDocument("namespace.yaml");
@@ -58,56 +82,73 @@ export async function install(controlPlane: ControlPlane, options: InstallationO
   const kubeconfig = controlPlane.writeKubeconfig({ user: pod.serviceAccountName, token: token.trim() });
 
   const directory = mkdtempSync(join(tmpdir(), "portcullis-pods-"));
+  const inits: Program[] = [];
   const pods: RunningPod[] = [];
+
+  const environmentOf = (container: Manifest, uid: string, podOptions: PodOptions) => ({
+    ...variablesOf(container, {
+      "metadata.namespace": namespace,
+      "metadata.name": `portcullis-${uid.slice(0, 5)}`,
+      "metadata.uid": uid,
+    }),
+    CERT_DIR: join(directory, uid),
+    POLICY_DIR: podOptions.policyDir ?? options.policyDir ?? SHIPPED_POLICIES,
+    LOG_LEVEL: "debug",
+  });
+
+  const startInit = (podOptions: PodOptions = {}): InitialisedPod => {
+    const uid = podOptions.uid ?? randomUUID();
+    const certDir = join(directory, uid);
+    mkdirSync(certDir);
+    const init = startProgram("init", {
+      ...environmentOf(pod.initContainers[0], uid, podOptions),
+      WEBHOOK_PORT: String(port),
+      KUBECONFIG: kubeconfig,
+      ...options.env,
+      ...podOptions.env,
+    });
+    inits.push(init);
+    return { uid, certDir, init };
+  };
+
+  const startServer = async (initialised: InitialisedPod, podOptions: PodOptions): Promise<RunningPod> => {
+    const address = podOptions.address ?? clusterIp;
+    const server = startProgram("server", {
+      ...environmentOf(pod.containers[0], initialised.uid, podOptions),
+      LISTEN_ADDRESS: address,
+      PORT: String(podOptions.address === undefined ? port : POD_PORT),
+      HEALTH_PORT: String(HEALTH_PORT),
+      DRAIN_SECONDS: "0",
+      ...options.env,
+      ...podOptions.env,
+    });
+    const running: RunningPod = {
+      ...initialised,
+      server,
+      async stop() {
+        server.kill("SIGTERM");
+        await server.exited;
+        // A keeper, like any sidecar, ends after the containers that it is for.
+        initialised.init.kill("SIGTERM");
+        await initialised.init.exited;
+        rmSync(initialised.certDir, { recursive: true, force: true });
+      },
+    };
+    pods.push(running);
+    await waitUntilHealthy(server, `http://${address}:${HEALTH_PORT}/readyz`);
+    return running;
+  };
+
   return {
     namespace,
     clusterIp,
     port,
-    async startPod() {
-      const uid = randomUUID();
-      const certDir = join(directory, uid);
-      mkdirSync(certDir);
-      const fields = {
-        "metadata.namespace": namespace,
-        "metadata.name": `portcullis-${uid.slice(0, 5)}`,
-        "metadata.uid": uid,
-      };
-      const common = { CERT_DIR: certDir, POLICY_DIR: options.policyDir ?? SHIPPED_POLICIES, LOG_LEVEL: "debug" };
-      const init = startProgram("init", {
-        ...variablesOf(pod.initContainers[0], fields),
-        ...common,
-        WEBHOOK_PORT: String(port),
-        KUBECONFIG: kubeconfig,
-        ...options.env,
-      });
-      const { status } = await init.exited;
-      if (status !== 0) throw new Error(`init ended with status ${status}: ${init.stderr()}${init.stdout()}`);
-      const server = startProgram("server", {
-        ...variablesOf(pod.containers[0], fields),
-        ...common,
-        LISTEN_ADDRESS: clusterIp,
-        PORT: String(port),
-        HEALTH_PORT: "8080",
-        DRAIN_SECONDS: "0",
-        ...options.env,
-      });
-      await waitUntil(`http://${clusterIp}:8080/readyz answers 200`, 10_000, async () => {
-        if (await hasEnded(server)) throw new Error(`the server ended: ${server.stderr()}${server.stdout()}`);
-        return await isReady(`http://${clusterIp}:8080/readyz`);
-      });
-      const running: RunningPod = {
-        uid,
-        certDir,
-        init,
-        server,
-        async stop() {
-          server.kill("SIGTERM");
-          await server.exited;
-          rmSync(certDir, { recursive: true, force: true });
-        },
-      };
-      pods.push(running);
-      return running;
+    startInit,
+    async startPod(podOptions = {}) {
+      const initialised = startInit(podOptions);
+      await finishInit(initialised.init, { ...options.env, ...podOptions.env });
+      await podOptions.afterInit?.(initialised);
+      return await startServer(initialised, podOptions);
     },
     async isEnforcing() {
       const canary = {
@@ -121,10 +162,18 @@ export async function install(controlPlane: ControlPlane, options: InstallationO
       return stderr.includes(CANARY_MESSAGE);
     },
     async stop() {
+      for (const init of inits) init.kill("SIGKILL");
       await Promise.all(pods.map((running) => running.stop()));
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Until it has ended, or for a keeper until its first round is done. */
+async function finishInit(init: Program, { CERT_RENEWAL, KEEPER_PORT = "8081" }: ProgramEnvironment): Promise<void> {
+  if (CERT_RENEWAL === "keeper") return await waitUntilHealthy(init, `http://127.0.0.1:${KEEPER_PORT}/healthz`);
+  const { status } = await init.exited;
+  if (status !== 0) throw new Error(`init ended with status ${status}: ${init.stderr()}${init.stdout()}`);
 }
 
 /** Manifests are read as they are; what they lack fails where it is used. */
@@ -157,27 +206,4 @@ export async function kubectlOrThrow(controlPlane: ControlPlane, args: readonly 
   const { status, stdout, stderr } = await controlPlane.kubectl(args, { stdin });
   if (status !== 0) throw new Error(`kubectl ${args.join(" ")}: status ${status}: ${stderr}`);
   return stdout;
-}
-
-const POLL_MS = 50;
-
-/** Polls; throws with `what` when it doesn't come true in time. */
-export async function waitUntil(what: string, limitMs: number, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + limitMs;
-  while (!(await isTrue())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-function hasEnded(program: Program): Promise<boolean> {
-  return Promise.race([program.exited.then(() => true), Promise.resolve(false)]);
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url)).status === 200;
-  } catch {
-    return false;
-  }
 }

@@ -25,8 +25,8 @@ export function bundleOf(name: ProgramName): string {
 }
 
 /** Nothing of this process's environment gets through: the programs must live on what they are given. */
-export function startProgram(name: ProgramName, env: ProgramEnvironment): Program {
-  const child = spawn(process.execPath, [bundleOf(name)], { env, stdio: ["ignore", "pipe", "pipe"] });
+export function startProgram(name: ProgramName, env: ProgramEnvironment, args: readonly string[] = []): Program {
+  const child = spawn(process.execPath, [bundleOf(name), ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const killWithParent = () => child.kill("SIGKILL");
   process.once("exit", killWithParent);
   const stdout = collect(child.stdout);

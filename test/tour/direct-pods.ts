@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { issueCheckedPair } from "../../init/certificates.ts";
+import { issueCheckedPair } from "../../init/certificates/issue.ts";
 import { writePair } from "../../src/tls/files.ts";
 import { serverName } from "../../src/tls/profile.ts";
 import { SHIPPED_POLICIES, waitUntil } from "../support/installation.ts";

@@ -8,6 +8,7 @@ export interface Slot {
   /** The first three bytes of the Service ClusterIPs, a /24: "127.30.7". */
   readonly clusterIpPrefix: string;
   readonly apiServerPort: number;
+  readonly secondApiServerPort: number;
   readonly etcdClientPort: number;
   readonly etcdPeerPort: number;
   release(): Promise<void>;
@@ -31,9 +32,10 @@ export async function claimSlot(): Promise<Slot> {
       apiServerPort: firstPort + 1,
       etcdClientPort: firstPort + 2,
       etcdPeerPort: firstPort + 3,
+      secondApiServerPort: firstPort + 4,
       release: () => close(claim),
     };
-    const ports = [slot.apiServerPort, slot.etcdClientPort, slot.etcdPeerPort];
+    const ports = [slot.apiServerPort, slot.secondApiServerPort, slot.etcdClientPort, slot.etcdPeerPort];
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return slot;
     await slot.release();
   }

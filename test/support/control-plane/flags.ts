@@ -48,14 +48,16 @@ export interface ApiServerOptions {
   readonly extraApiServerFlags?: readonly string[];
 }
 
+/** `port`: of this one among the API servers of the slot, which share etcd, certificates and tokens. */
 export function apiServerFlags(
   slot: Slot,
+  port: number,
   files: Files,
   { auditPolicyPath, extraApiServerFlags = [] }: ApiServerOptions,
 ): string[] {
   return [
     "--bind-address=127.0.0.1",
-    `--secure-port=${slot.apiServerPort}`,
+    `--secure-port=${port}`,
     // By default the address of the default route's interface: a machine without a network has none, and 127.0.0.1 is
     // where the server is. The API refuses loopback addresses in Endpoints, so that nobody can maintain those of the
     // Service "kubernetes"; nothing here uses them.

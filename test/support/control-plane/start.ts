@@ -44,8 +44,19 @@ export interface ControlPlane extends Endpoint {
   writeKubeconfig(credentials: Credentials): string;
   /** As admin, unless `options` names another kubeconfig. A command that fails is a result. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<KubectlResult>;
+  /** etcd stays, and the controllers wait for the return. */
+  stopApiServer(): Promise<void>;
+  /** Stops it, if it runs, and starts it again on the same port; ends when it is ready. */
+  restartApiServer(): Promise<void>;
+  /** Another one on the same etcd, with the same users, as a second control-plane node has it. Once at most. */
+  startSecondApiServer(): Promise<SecondApiServer>;
   /** Ends the processes and removes the directory. */
   stop(): Promise<void>;
+}
+
+export interface SecondApiServer extends Endpoint {
+  /** User admin, by way of this API server. */
+  readonly kubeconfigPath: string;
 }
 
 /**
@@ -59,11 +70,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const assets = resolve(options.assets);
   const components: Component[] = [];
 
-  const run = async (name: string, flags: readonly string[], isReady: () => Promise<boolean>): Promise<void> => {
+  const run = async (name: string, flags: readonly string[], isReady: () => Promise<boolean>): Promise<Component> => {
     const component = startComponent(join(assets, name), name, flags, directory);
     watchdog.watch(component.pid);
     components.push(component);
     await waitUntilReady(component, isReady);
+    return component;
   };
   const stopAll = async (): Promise<void> => {
     // Last started, first stopped: each can still reach those that it writes to.
@@ -77,7 +89,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const users = writeUsers(files);
     const serverUrl = `https://127.0.0.1:${slot.apiServerPort}`;
     await run("etcd", etcdFlags(slot, files), () => isEtcdReady(slot.etcdClientPort));
-    await run("kube-apiserver", apiServerFlags(slot, files, options), () => isApiServerReady(serverUrl));
+    const runApiServer = (port: number) =>
+      run("kube-apiserver", apiServerFlags(slot, port, files, options), () =>
+        isApiServerReady(`https://127.0.0.1:${port}`),
+      );
+    let apiServer = await runApiServer(slot.apiServerPort);
 
     const endpoint = { serverUrl, caPem: readCaPem(files.servingCertificate) };
     const writeKubeconfig = (credentials: Credentials): string => {
@@ -107,6 +123,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       auditLogPath: files.auditLog,
       writeKubeconfig,
       kubectl,
+      stopApiServer: () => apiServer.stop(),
+      async restartApiServer() {
+        await apiServer.stop();
+        apiServer = await runApiServer(slot.apiServerPort);
+      },
+      async startSecondApiServer() {
+        await runApiServer(slot.secondApiServerPort);
+        const second = { ...endpoint, serverUrl: `https://127.0.0.1:${slot.secondApiServerPort}` };
+        const path = join(directory, "second-api-server.kubeconfig");
+        writeFileSync(path, formatKubeconfig(second, users.admin));
+        return { ...second, kubeconfigPath: path };
+      },
       stop: () => {
         stopping ??= stopAll();
         return stopping;

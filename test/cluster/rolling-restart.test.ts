@@ -1,0 +1,64 @@
+/** Proof: a rolling restart fails no call, whichever way the API server connects and however late the endpoints are. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ApiClient, createApiClient } from "../support/api-client.ts";
+import { describeCluster } from "../support/cluster.ts";
+import type { Installation } from "../support/installation.ts";
+import { summarise } from "../support/load.ts";
+import type { ReplicasOptions } from "../support/replicas.ts";
+import { installClosed, type RestartReport, restartUnderLoad } from "../support/restart-under-load.ts";
+import { trustOnlyNewest } from "../support/trust-only-newest.ts";
+
+/** Well below what two idle cores can bear when every call is a handshake. */
+const RATE_PER_SECOND = 90;
+const REPLICA_COUNTS = [2, 3];
+const LAGS_MS = [0, 1500, 5000];
+/** 3,000 a mode. Rule of three: no failure among them means fewer than one in 1,000, with 95 % confidence. */
+const MIN_CALLS = 3000 / (REPLICA_COUNTS.length * LAGS_MS.length);
+
+describeCluster("rolling restarts under load, failurePolicy Fail", (controlPlane) => {
+  let installation: Installation;
+  let api: ApiClient;
+  beforeAll(async () => {
+    installation = await installClosed(controlPlane());
+    api = createApiClient(controlPlane());
+  });
+  afterAll(async () => {
+    api?.close();
+    await installation?.stop();
+  });
+
+  const restart = async (options: ReplicasOptions): Promise<RestartReport> => {
+    const load = { clients: [api], ratePerSecond: RATE_PER_SECOND, minCalls: MIN_CALLS };
+    const report = await restartUnderLoad(controlPlane(), installation, { ...options, ...load });
+    const title = `${options.count} replicas, ${options.mode}, endpoints ${options.lagMs} ms late`;
+    process.stdout.write(summarise(title, report, `, ${report.connections} connections`));
+    return report;
+  };
+
+  const runs = REPLICA_COUNTS.flatMap((count) => LAGS_MS.map((lagMs) => ({ count, lagMs })));
+  describe.each(["pooled", "fresh"] as const)("%s connections", (mode) => {
+    it.each(runs)("no call fails: $count replicas, endpoints $lagMs ms late", async ({ count, lagMs }) => {
+      const report = await restart({ count, mode, lagMs });
+      expect([...report.failures]).toEqual([]);
+      expect(report.failed).toBe(0);
+      expect(report.calls).toBeGreaterThanOrEqual(MIN_CALLS);
+      if (mode === "fresh") expect(report.connections).toBeGreaterThanOrEqual(report.calls);
+      // A draining server asks for new connections too.
+      else expect(report.connections).toBeLessThan(report.calls * 0.75);
+    });
+  });
+
+  describe("and the same load sees what goes wrong", () => {
+    it.each(["pooled", "fresh"] as const)("when the newest CA replaces the others, %s connections", async (mode) => {
+      const afterInit = trustOnlyNewest.bind(undefined, controlPlane());
+      const { failed, failures } = await restart({ count: 2, mode, lagMs: 0, afterInit });
+      expect(failed).toBeGreaterThan(0);
+      expect([...failures.keys()].join()).toContain("certificate signed by unknown authority");
+    });
+
+    it("when a server does not outlive its place among the endpoints", async () => {
+      const { failed } = await restart({ count: 2, mode: "fresh", lagMs: 1500, drainSeconds: 0 });
+      expect(failed).toBeGreaterThan(0);
+    });
+  });
+});

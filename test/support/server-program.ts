@@ -1,0 +1,95 @@
+/** The server as a process of its own, from its source: what an operator sees of it. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, request as httpsRequest } from "node:https";
+import { type AddressInfo, createServer } from "node:net";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const START_LIMIT_MS = 15_000;
+
+export interface Ending {
+  readonly status: number | null;
+  readonly stderr: string;
+  /** Every line of stdout; each must be JSON. */
+  readonly lines: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface ServerProgram {
+  readonly port: number;
+  readonly healthPort: number;
+  readonly ended: Promise<Ending>;
+  /** Resolves once the health port answers; throws with what the program said when it ends before. */
+  answering(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  probe(path: string): Promise<{ readonly status: number; readonly body: string }>;
+}
+
+/** On free ports of 127.0.0.1, with no variable but those given. */
+export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProgram> {
+  const [port, healthPort] = await findFreePorts();
+  const child = spawn(process.execPath, [MAIN], {
+    env: { LISTEN_ADDRESS: "127.0.0.1", PORT: String(port), HEALTH_PORT: String(healthPort), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const killWithParent = () => child.kill("SIGKILL");
+  process.once("exit", killWithParent);
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
+    ([stdout, stderr, [status]]) => {
+      process.off("exit", killWithParent);
+      return {
+        status,
+        stderr,
+        lines: stdout
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line)),
+      };
+    },
+  );
+  const probe = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
+    return { status: response.status, body: await response.text() };
+  };
+  const failed = ended.then(({ status, stderr }) => {
+    throw new Error(`the server ended with status ${status}: ${stderr}`);
+  });
+  failed.catch(() => {});
+  return {
+    port,
+    healthPort,
+    ended,
+    probe,
+    answering: () => Promise.race([failed, vi.waitFor(async () => void (await probe("/healthz")), START_LIMIT_MS)]),
+    signal: (name) => child.kill(name),
+  };
+}
+
+/** Two that were free a moment ago, and differ. */
+async function findFreePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()] as const;
+  const ports: number[] = [];
+  for (const server of servers) {
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    ports.push((server.address() as AddressInfo).port);
+  }
+  for (const server of servers) await once(server.close(), "close");
+  return [ports[0] ?? 0, ports[1] ?? 0];
+}
+
+/** One review on a new connection that the client would keep, as the API server does. */
+export async function postReview(port: number, ca: string, servername: string, body: Uint8Array) {
+  const agent = new Agent({ keepAlive: true });
+  const headers = { "Content-Type": "application/json" };
+  const options = { host: "127.0.0.1", port, ca, servername, method: "POST", path: "/validate", headers };
+  const [response] = await once(httpsRequest({ ...options, agent }).end(body), "response");
+  const answer = {
+    status: Number(response.statusCode),
+    connection: String(response.headers.connection),
+    body: await text(response),
+  };
+  agent.destroy();
+  return answer;
+}
