@@ -2,7 +2,6 @@
 import { connectToCluster } from "../src/cluster/client.ts";
 import {
   type InitConfig,
-  type LogLevel,
   readCleanupConfig,
   readInitConfig,
   readRegisterConfig,
@@ -11,6 +10,7 @@ import {
 import { describeFailure, PortcullisError } from "../src/errors.ts";
 import { loadPolicies } from "../src/policy/load.ts";
 import { rules } from "../src/rules/index.ts";
+import type { LogLevel } from "../src/settings.ts";
 import { createLogger } from "../src/telemetry/logger.ts";
 import { systemClock } from "./backoff.ts";
 import { createEmptydirStore } from "./certificates/emptydir-store.ts";

@@ -3,7 +3,7 @@
  * No object, no label value of an object and no request field beyond the list in recorder.ts ever gets here.
  */
 import { type DestinationStream, type Logger, pino } from "pino";
-import type { LogLevel } from "../config.ts";
+import type { LogLevel } from "../settings.ts";
 
 export type { Logger };
 

@@ -1,13 +1,31 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PENDING_PROMOTION } from "../../src/registration/configuration.ts";
 import { readCertificates } from "../../src/tls/inspect.ts";
 import { describeCluster } from "../support/cluster.ts";
-import { type Installation, install, kubectlOrThrow, type RunningPod, readDocuments } from "../support/installation.ts";
+import {
+  type Installation,
+  install,
+  kubectlOrThrow,
+  type RunningPod,
+  readDocuments,
+  SHIPPED_POLICIES,
+} from "../support/installation.ts";
 
 const KINDS = ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] as const;
+
+const OTHER_POLICY = `
+apiVersion: portcullis.dev/v1alpha1
+kind: Policy
+metadata: { name: services-too }
+spec:
+  rule: required-labels
+  params: { labels: [{ anyOf: [team] }] }
+  match: { resources: [services], namespaceSelector: { matchLabels: { team: web } } }
+`;
 
 // biome-ignore lint/suspicious/noExplicitAny: a configuration as the API server gives it
 type Configuration = any;
@@ -86,6 +104,22 @@ describeCluster("init on a real API server, under the ClusterRole that ships", (
       const foreign = after.validating.webhooks.find((webhook: Configuration) => webhook.name === "other.example.com");
       expect(foreign.clientConfig.caBundle).toBeUndefined();
     });
+  });
+
+  it("changes no rule, whatever its policies: those of a Pod that crashes afterwards, or of an old one that comes back", async () => {
+    const rulesOf = async () =>
+      (await Promise.all(KINDS.map(read))).map(({ webhooks }) =>
+        webhooks.map(({ name, rules, namespaceSelector }: Configuration) => ({ name, rules, namespaceSelector })),
+      );
+    const before = await rulesOf();
+    const other = mkdtempSync(join(tmpdir(), "portcullis-other-policies-"));
+    writeFileSync(join(other, "policy.yaml"), OTHER_POLICY);
+    for (const policyDir of [other, SHIPPED_POLICIES]) {
+      const { init } = installation.startInit({ policyDir });
+      expect(await init.exited).toMatchObject({ status: 0 });
+      expect(await rulesOf()).toEqual(before);
+    }
+    rmSync(other, { recursive: true });
   });
 
   describe("without one of its verbs", () => {

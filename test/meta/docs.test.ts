@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import * as config from "../../src/config.ts";
 import { loadPolicies } from "../../src/policy/load.ts";
 import { rules } from "../../src/rules/index.ts";
+import * as config from "../../src/settings.ts";
 import { directoryOf } from "../support/policy-directory.ts";
 import { GENERATED_DOCS, SETTINGS_SECTIONS } from "./generate-docs.ts";
 import { listFiles, ROOT, readSource } from "./source-files.ts";

@@ -4,14 +4,14 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ERRORS } from "../../src/errors.ts";
 import {
   CLEANUP_SETTINGS,
   INIT_SETTINGS,
   REGISTER_SETTINGS,
   ROTATE_SETTINGS,
   SERVER_SETTINGS,
-} from "../../src/config.ts";
-import { ERRORS } from "../../src/errors.ts";
+} from "../../src/settings.ts";
 import { ROOT } from "./source-files.ts";
 
 const GENERATED = "<!-- Made by `node test/meta/generate-docs.ts`; change the source that it names. -->";
@@ -32,7 +32,7 @@ interface SettingSchema {
   readonly maximum?: number;
 }
 
-/** Every schema of settings that src/config.ts exports. */
+/** Every schema of settings that src/settings.ts exports. */
 export const SETTINGS_SECTIONS: readonly (readonly [title: string, settings: SettingsSchema])[] = [
   ["Server: `server.mjs`", SERVER_SETTINGS],
   ["Init container: `init.mjs`", INIT_SETTINGS],
@@ -47,7 +47,7 @@ export function renderConfiguration(): string {
 
 ${GENERATED}
 
-All programs take their settings from environment variables alone ([src/config.ts](../src/config.ts)). An empty variable counts
+All programs take their settings from environment variables alone ([src/settings.ts](../src/settings.ts)). An empty variable counts
 as not set. When variables are missing or wrong, a program names all of them in one message and ends with exit status 2
 before it does anything else.
 

@@ -51,6 +51,7 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
     "src/errors.ts",
     "src/policy/",
     "src/rules/index.ts",
+    "type:src/settings.ts",
     "src/telemetry/logger.ts",
   ],
 
@@ -82,7 +83,7 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   "src/telemetry/": [
     "type:src/admission/",
     "src/kube/",
-    "type:src/config.ts",
+    "type:src/settings.ts",
     "type:src/policy/",
     "pino",
     "prom-client",
@@ -113,7 +114,8 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   "src/registration/": ["src/kube/", "src/policy/", "type:src/rules/rule.ts", "src/tls/", "node:util"],
   "src/tls/": ["src/errors.ts", "node-forge", "node:crypto", "node:fs", "node:path"],
 
-  "src/config.ts": ["src/errors.ts", "ajv", "type:json-schema-to-ts"],
+  "src/config.ts": ["src/errors.ts", "src/settings.ts", "ajv", "type:json-schema-to-ts"],
+  "src/settings.ts": [],
   "src/errors.ts": [],
 };
 

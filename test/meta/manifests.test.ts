@@ -3,17 +3,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
-  CLEANUP_SETTINGS,
-  INIT_SETTINGS,
-  REGISTER_SETTINGS,
-  ROTATE_SETTINGS,
   readCleanupConfig,
   readInitConfig,
   readRegisterConfig,
   readRotateConfig,
   readServerConfig,
-  SERVER_SETTINGS,
 } from "../../src/config.ts";
+import {
+  CLEANUP_SETTINGS,
+  INIT_SETTINGS,
+  REGISTER_SETTINGS,
+  ROTATE_SETTINGS,
+  SERVER_SETTINGS,
+} from "../../src/settings.ts";
 import { readDocument } from "../support/installation.ts";
 import { ROOT } from "./source-files.ts";
 

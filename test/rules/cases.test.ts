@@ -7,6 +7,7 @@ import { isTrustedController } from "../../src/kube/owners.ts";
 import { rules } from "../../src/rules/index.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { type Case, casesOf } from "../support/cases.ts";
+import { overlay } from "../support/overlay.ts";
 
 const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, useDefaults: true });
 
@@ -69,19 +70,6 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (_id, rule) =
 
 function applyPatches(object: KubernetesObject, patches: ReturnType<Rule["evaluate"]>["patches"]): KubernetesObject {
   return jsonPatch.applyPatch(structuredClone(object), structuredClone([...patches]) as never, true).newDocument;
-}
-
-/** `patched` laid over the object: maps merge, everything else is replaced. */
-function overlay(base: unknown, patch: unknown): unknown {
-  if (patch === undefined) return base;
-  if (!isMap(base) || !isMap(patch)) return patch;
-  const result: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(patch)) result[key] = overlay(base[key], value);
-  return result;
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Environment } from "../../src/config.ts";
 import * as config from "../../src/config.ts";
 import { PortcullisError } from "../../src/errors.ts";
+import * as settings from "../../src/settings.ts";
 
 interface Variable {
   readonly field: string;
@@ -56,7 +57,7 @@ const EXCLUDE_NAMESPACES: Variable = {
 const PROGRAMS: Readonly<Record<string, Program>> = {
   server: {
     read: config.readServerConfig,
-    schema: config.SERVER_SETTINGS,
+    schema: settings.SERVER_SETTINGS,
     variables: {
       CERT_DIR,
       POLICY_DIR,
@@ -69,7 +70,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   init: {
     read: config.readInitConfig,
-    schema: config.INIT_SETTINGS,
+    schema: settings.INIT_SETTINGS,
     variables: {
       ...CONFIGURATIONS,
       WEBHOOK_SERVICE,
@@ -103,7 +104,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   register: {
     read: config.readRegisterConfig,
-    schema: config.REGISTER_SETTINGS,
+    schema: settings.REGISTER_SETTINGS,
     variables: {
       ...CONFIGURATIONS,
       WEBHOOK_SERVICE,
@@ -119,12 +120,12 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   rotate: {
     read: config.readRotateConfig,
-    schema: config.ROTATE_SETTINGS,
+    schema: settings.ROTATE_SETTINGS,
     variables: { WEBHOOK_NAMESPACE, WEBHOOK_DEPLOYMENT, KUBECONFIG, LOG_LEVEL },
   },
   cleanup: {
     read: config.readCleanupConfig,
-    schema: config.CLEANUP_SETTINGS,
+    schema: settings.CLEANUP_SETTINGS,
     variables: { WEBHOOK_SERVICE, WEBHOOK_NAMESPACE, KUBECONFIG, LOG_LEVEL },
   },
 };
