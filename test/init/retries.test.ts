@@ -103,6 +103,21 @@ test("403 is tried once more, since an API server that has just started forbids 
   expect(api.requests.map(({ verb }) => verb)).toEqual(["get", "get", "create", "create"]);
 });
 
+test("403 of an API server that has not read its roles yet is tried until the deadline, and is RBAC then", async () => {
+  const api = await openApi();
+  api.answerAt("/version", 403);
+  api.script({ verb: "create", answer: 403, times: 3 });
+  await prepareInit(api, ONLY_VALIDATING).run();
+  expect(api.requests.filter(({ verb }) => verb === "create")).toHaveLength(4);
+
+  api.delete(VALIDATING, "portcullis");
+  api.script({ verb: "create", answer: 403, times: Number.POSITIVE_INFINITY });
+  await expect(prepareInit(api, ONLY_VALIDATING).run()).rejects.toMatchObject({
+    code: "RBAC",
+    message: expect.stringContaining("has not read its roles yet"),
+  });
+});
+
 test.each<[number, string]>([
   [422, "API"],
   [400, "API"],

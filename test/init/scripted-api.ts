@@ -73,7 +73,8 @@ export async function startScriptedApi(): Promise<ScriptedApi> {
   const store = createStore();
   const requests: ReceivedRequest[] = [];
   const script: { readonly step: Step; timesLeft: number }[] = [];
-  const others = new Map<string, object | number>();
+  // What everybody may read once the roles are known.
+  const others = new Map<string, object | number>([["/version", { major: "1", minor: "36" }]]);
   let connectionCount = 0;
   let now = () => new Date();
 
