@@ -7,9 +7,8 @@ import type { ClusterConnection } from "../src/cluster/client.ts";
 import { readOwnerClusterRole } from "../src/cluster/clusterroles.ts";
 import { type WebhookConfigurations, webhookConfigurations } from "../src/cluster/webhook-configurations.ts";
 import type { InitConfig } from "../src/config.ts";
-import type { Phase, Policy } from "../src/policy/policy.ts";
+import type { Policy } from "../src/policy/policy.ts";
 import { policyHash } from "../src/policy/policy-hash.ts";
-import type { ConfigurationKind } from "../src/registration/configuration.ts";
 import { desiredWebhooks } from "../src/registration/desired.ts";
 import type { Logger } from "../src/telemetry/logger.ts";
 import { writePair } from "../src/tls/files.ts";
@@ -20,6 +19,7 @@ import { writeRegistration } from "./ca/registration-file.ts";
 import { readCurrentPair } from "./certificates/emptydir-store.ts";
 import { clockSkewMs, isSkewWorthMentioning } from "./certificates/issue.ts";
 import type { CertificateStore } from "./certificates/store.ts";
+import { targetsOf } from "./targets.ts";
 
 export const FIELD_MANAGER = "portcullis-init";
 
@@ -97,21 +97,4 @@ async function registerEverywhere(
   }
   writeRegistration(config.certDir, { policyHash: policyHash(policies), webhooks: names });
   return written;
-}
-
-export interface Target {
-  readonly phase: Phase;
-  readonly kind: ConfigurationKind;
-  readonly name: string;
-}
-
-export function targetsOf({ mutateConfig, validateConfig }: InitConfig): readonly Target[] {
-  return [
-    ...(mutateConfig === undefined
-      ? []
-      : [{ phase: "mutate", kind: "MutatingWebhookConfiguration", name: mutateConfig } as const]),
-    ...(validateConfig === undefined
-      ? []
-      : [{ phase: "validate", kind: "ValidatingWebhookConfiguration", name: validateConfig } as const]),
-  ];
 }

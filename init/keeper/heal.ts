@@ -3,7 +3,8 @@ import type { LiveConfiguration } from "../../src/registration/configuration.ts"
 import { inspectBundles, type OwnCa } from "../../src/registration/plan.ts";
 import { createLivePodLister } from "../ca/live-pods.ts";
 import { registerCa } from "../ca/register-ca.ts";
-import { type InitContext, type Target, targetsOf } from "../run.ts";
+import type { InitContext } from "../run.ts";
+import { type Target, targetsOf } from "../targets.ts";
 import { lastWriterOf } from "./last-writer.ts";
 import type { KeeperMetrics } from "./metrics.ts";
 

@@ -2,7 +2,8 @@ import type { WebhookConfigurations } from "../../src/cluster/webhook-configurat
 import { writePair } from "../../src/tls/files.ts";
 import type { CertificatePair } from "../../src/tls/profile.ts";
 import { registerCa } from "../ca/register-ca.ts";
-import { type InitContext, targetsOf } from "../run.ts";
+import type { InitContext } from "../run.ts";
+import { targetsOf } from "../targets.ts";
 import { WRITE_DEADLINE_MS } from "./heal.ts";
 
 /**

@@ -6,11 +6,11 @@
 import type { ClusterConnection } from "../../src/cluster/client.ts";
 import { webhookConfigurations } from "../../src/cluster/webhook-configurations.ts";
 import type { RegisterConfig } from "../../src/config.ts";
-import type { Phase, Policy } from "../../src/policy/policy.ts";
-import type { ConfigurationKind } from "../../src/registration/configuration.ts";
+import type { Policy } from "../../src/policy/policy.ts";
 import { CANARY_WEBHOOK, desiredWebhooks } from "../../src/registration/desired.ts";
 import type { Logger } from "../../src/telemetry/logger.ts";
 import { type Clock, retryUntil } from "../backoff.ts";
+import { type Target, targetsOf } from "../targets.ts";
 import { caBundleOf, type EntryRegistration, registerEntries } from "./entries.ts";
 import { waitForCanary, waitForRollout } from "./waits.ts";
 
@@ -32,7 +32,8 @@ export async function runRegister(context: RegisterContext): Promise<void> {
   const { service, namespace, servicePort } = config;
   const patience = { deadline: new Date(clock.now().getTime() + config.deadlineMs), clock, logger };
   const configurations = webhookConfigurations(connection, FIELD_MANAGER);
-  const targets = targetsOf(config);
+  // The validating one first: it has the canary, whose caBundle is proven.
+  const targets = targetsOf(config).toReversed();
 
   await waitForRollout(connection, { namespace, name: config.deployment }, patience);
 
@@ -51,24 +52,6 @@ export async function runRegister(context: RegisterContext): Promise<void> {
   }
   for (const registration of registrations) await registerEntries(registration);
   logger.info("registered");
-}
-
-interface Target {
-  readonly phase: Phase;
-  readonly kind: ConfigurationKind;
-  readonly name: string;
-}
-
-/** The validating one first: it has the canary, whose caBundle is proven. */
-function targetsOf({ mutateConfig, validateConfig }: RegisterConfig): readonly Target[] {
-  return [
-    ...(validateConfig === undefined
-      ? []
-      : [{ phase: "validate", kind: "ValidatingWebhookConfiguration", name: validateConfig } as const]),
-    ...(mutateConfig === undefined
-      ? []
-      : [{ phase: "mutate", kind: "MutatingWebhookConfiguration", name: mutateConfig } as const]),
-  ];
 }
 
 /** For the entries of a configuration that has had none: what the servers' inits have put into the other one. */
