@@ -2,12 +2,11 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../src/telemetry/logger.ts";
 import { readPair } from "../../src/tls/files.ts";
-import { checkPair, readCertificates } from "../../src/tls/inspect.ts";
+import { checkPair, keyAlgorithmOf, readCertificates } from "../../src/tls/inspect.ts";
 import type { CertificatePair, KeyAlgorithm, ServiceNames } from "../../src/tls/profile.ts";
 import { renewalReason } from "../../src/tls/renewal.ts";
 import type { Clock } from "../backoff.ts";
 import { issueCheckedPair } from "./issue.ts";
-import { keyAlgorithmOf } from "./secret-pair.ts";
 import type { CertificateStore } from "./store.ts";
 
 export interface EmptydirStoreOptions {

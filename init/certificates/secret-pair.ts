@@ -1,6 +1,5 @@
 /** Whether the pair that a Secret holds can go on being used. Pure. */
-import { createPrivateKey } from "node:crypto";
-import { checkPair, readCertificates } from "../../src/tls/inspect.ts";
+import { checkPair, keyAlgorithmOf, readCertificates } from "../../src/tls/inspect.ts";
 import type { CertificatePair, KeyAlgorithm, ServiceNames } from "../../src/tls/profile.ts";
 import { renewalReason } from "../../src/tls/renewal.ts";
 
@@ -52,12 +51,4 @@ export function judgeSecretData(
   const dueReasons = [ca, leaf].map((certificate) => renewalReason({ certificate, now, jitterSeed: leaf.fingerprint }));
   const reasons = [...new Set(dueReasons)].filter((reason) => reason !== undefined);
   return reasons.length > 0 ? { kind: "due", reasons } : { kind: "usable", pair };
-}
-
-/** In the words of KEY_ALGORITHM where it has any. */
-export function keyAlgorithmOf(keyPem: string): string {
-  const { asymmetricKeyType = "", asymmetricKeyDetails: { modulusLength, namedCurve } = {} } = createPrivateKey(keyPem);
-  if (asymmetricKeyType === "rsa") return `rsa-${modulusLength}`;
-  // OpenSSL's name of P-256.
-  return namedCurve === "prime256v1" ? "ecdsa-p256" : (namedCurve ?? asymmetricKeyType);
 }

@@ -144,3 +144,11 @@ function parsePrivateKey(pem: string): KeyObject | undefined {
     return undefined;
   }
 }
+
+/** In the words of KEY_ALGORITHM where it has any. */
+export function keyAlgorithmOf(keyPem: string): string {
+  const { asymmetricKeyType = "", asymmetricKeyDetails: { modulusLength, namedCurve } = {} } = createPrivateKey(keyPem);
+  if (asymmetricKeyType === "rsa") return `rsa-${modulusLength}`;
+  // OpenSSL's name of P-256.
+  return namedCurve === "prime256v1" ? "ecdsa-p256" : (namedCurve ?? asymmetricKeyType);
+}

@@ -48,10 +48,7 @@ function hasStaticLabels(object: KubernetesObject | undefined, { staticLabels }:
   );
 }
 
-/**
- * For what is an error on a static Ingress and a warning on any other. The subjects differ, so that an Ingress that
- * becomes static is not excused by what was only a warning before.
- */
-export function judgeByStatic(isStatic: boolean, subject: string): { severity: Severity; subject: string } {
-  return isStatic ? { severity: "error", subject: `static ${subject}` } : { severity: "warning", subject };
+/** Of what is an error on a static Ingress and a warning on any other; an old warning does not excuse a new error. */
+export function severityByStatic(isStatic: boolean): Severity {
+  return isStatic ? "error" : "warning";
 }

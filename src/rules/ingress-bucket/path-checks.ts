@@ -3,7 +3,7 @@ import { jsonPointer } from "../../kube/json-pointer.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import { violationOf } from "./codes.ts";
-import { type Examination, judgeByStatic } from "./examination.ts";
+import { type Examination, severityByStatic } from "./examination.ts";
 import type { IngressPath } from "./ingress.ts";
 import { capturesOf, countCaptureGroups, type Rewrite } from "./rewrites.ts";
 
@@ -68,7 +68,8 @@ export function checkPathTypes({ isStatic, ingress }: Examination): readonly Vio
     .filter(({ path, pathType }) => pathType !== IMPLEMENTATION_SPECIFIC && REGEX_METACHARACTERS.test(path))
     .map(({ pointer, key, path, pathType }) =>
       violationOf("ING-PATHTYPE", {
-        ...judgeByStatic(isStatic, key),
+        severity: severityByStatic(isStatic),
+        subject: key,
         path: `${pointer}/pathType`,
         message: `${quoted(path)} is a regular expression, which pathType ${quoted(pathType)} does not allow`,
         fix: `write pathType: ${IMPLEMENTATION_SPECIFIC}`,

@@ -4,7 +4,7 @@ import { annotationOf, recordField, stringField } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import { violationOf } from "./codes.ts";
-import { type Examination, judgeByStatic } from "./examination.ts";
+import { type Examination, severityByStatic } from "./examination.ts";
 import { type IngressBackend, readTlsHosts } from "./ingress.ts";
 import type { CompiledParams } from "./params.ts";
 
@@ -46,7 +46,8 @@ export function checkHosts({ isStatic, ingress }: Examination): readonly Violati
     .filter(({ host }) => host === "" || host === "*")
     .map(({ pointer, host }) =>
       violationOf("ING-HOST", {
-        ...judgeByStatic(isStatic, host),
+        severity: severityByStatic(isStatic),
+        subject: host,
         path: `${pointer}/host`,
         message: "without a host the rule answers for every host of the controller",
         fix: "write host: NAME.example.com",
