@@ -1,5 +1,5 @@
 import { jsonPointer } from "./json-pointer.ts";
-import type { KubernetesObject } from "./objects.ts";
+import { type KubernetesObject, ownValue, type StringMap } from "./objects.ts";
 
 /** The one operation of RFC 6902 that portcullis sends: `add` of a string leaf, or of the map that will hold it. */
 export interface JsonPatchOperation {
@@ -13,21 +13,25 @@ export interface JsonPatchOperation {
  * (absent or null), one operation adds the map with the leaves in it: an `add` below a missing parent fails the user's
  * request whatever the failurePolicy.
  */
-export function setAnnotations(
-  object: KubernetesObject,
-  wanted: Readonly<Record<string, string>>,
-): JsonPatchOperation[] {
+export function setAnnotations(object: KubernetesObject, wanted: StringMap): JsonPatchOperation[] {
+  return setLeaves(object, "annotations", wanted);
+}
+
+/** The same for labels. */
+export function setLabels(object: KubernetesObject, wanted: StringMap): JsonPatchOperation[] {
+  return setLeaves(object, "labels", wanted);
+}
+
+function setLeaves(object: KubernetesObject, map: "labels" | "annotations", wanted: StringMap): JsonPatchOperation[] {
   // An object without metadata isn't from an API server, and nothing can be added below what isn't there.
   if (!object.metadata) return [];
-  const current = object.metadata.annotations;
-  const missing = Object.entries(wanted).filter(
-    ([key, value]) => !(current && Object.hasOwn(current, key) && current[key] === value),
-  );
+  const current = object.metadata[map];
+  const missing = Object.entries(wanted).filter(([key, value]) => ownValue(current, key) !== value);
   if (missing.length === 0) return [];
   if (current === undefined || current === null) {
-    return [{ op: "add", path: "/metadata/annotations", value: Object.fromEntries(missing) }];
+    return [{ op: "add", path: jsonPointer("metadata", map), value: Object.fromEntries(missing) }];
   }
-  return missing.map(([key, value]) => ({ op: "add", path: jsonPointer("metadata", "annotations", key), value }));
+  return missing.map(([key, value]) => ({ op: "add", path: jsonPointer("metadata", map, key), value }));
 }
 
 const LABEL_OR_ANNOTATION = /^\/metadata\/(labels|annotations)(?:\/([^/]+))?$/;

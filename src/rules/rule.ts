@@ -34,6 +34,8 @@ export interface Rule<Params = unknown, Compiled = Params> {
   readonly resources: readonly ResourceRule[];
   /** What the mutating webhook is asked about; absent when the rule never patches. */
   readonly mutates?: readonly ResourceRule[];
+  /** Whether it patches anything with these params; absent when it always may. */
+  mutatesWith?(params: Compiled): boolean;
   readonly codes: readonly ViolationCode[];
   /** JSON Schema (2020-12 vocabulary that ajv's default dialect shares); every property has a description. */
   readonly paramsSchema: object;
@@ -42,6 +44,12 @@ export interface Rule<Params = unknown, Compiled = Params> {
    * `InvalidParams`) and prepares what `evaluate` needs. Without it, `evaluate` gets the params as they are.
    */
   compile?(params: Params): Compiled;
+  /**
+   * CEL of a matchCondition: what makes it false is not sent, so it is false only for objects on which `evaluate` has neither
+   * violations nor patches. It must not fail on anything that the API server can hold: failurePolicy would decide.
+   * Undefined: everything is sent.
+   */
+  prefilter?(query: PrefilterQuery<Compiled>): string | undefined;
   /** Pure: no clock, log, I/O, environment or HTTP; never writes to its input; total over any decoded object. */
   evaluate(input: RuleInput<Compiled>): Verdict;
 }
@@ -55,6 +63,15 @@ export interface RuleInput<Params> {
   readonly now: Date;
   readonly params: Params;
   /** Whether the policy lets this rule patch: a rule doesn't report what its own patch repairs. */
+  readonly mutate: boolean;
+}
+
+export interface PrefilterQuery<Params> {
+  readonly phase: "mutate" | "validate";
+  /** `deployments.apps`, `pods`. */
+  readonly resource: string;
+  readonly params: Params;
+  /** As in RuleInput. */
   readonly mutate: boolean;
 }
 

@@ -1,8 +1,11 @@
 import fc from "fast-check";
+import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
+import { applyPatches } from "../../src/kube/json-patch.ts";
 import type { KubernetesObject } from "../../src/kube/objects.ts";
 import { bucketNameProblem } from "../../src/rules/ingress-bucket/bucket-name.ts";
 import { isCalendarDay } from "../../src/rules/ingress-bucket/bucket-pattern.ts";
+import { HTTP_ROUTES } from "../../src/rules/ingress-bucket/http-route.ts";
 import { compileParams } from "../../src/rules/ingress-bucket/params.ts";
 import {
   bucketOf,
@@ -12,6 +15,7 @@ import {
 } from "../../src/rules/ingress-bucket/rewrites.ts";
 import { ingressBucket } from "../../src/rules/ingress-bucket/rule.ts";
 import { InvalidParams } from "../../src/rules/rule.ts";
+import { casesOf } from "../support/cases.ts";
 
 const defaults = {
   staticLabels: { role: "static" },
@@ -19,6 +23,7 @@ const defaults = {
   bucketPattern: ".*",
   s3: "minio" as const,
   nginxSemantics: "unset" as const,
+  addRewrite: "off" as const,
   backends: ["minio"],
   consolePorts: [9001, "console"],
   snippetNamespaces: [],
@@ -27,23 +32,35 @@ const defaults = {
 const params = compileParams(defaults);
 const LEGACY = "ingress.kubernetes.io/rewrite-target";
 
-function violationsOf(object: KubernetesObject, oldObject?: KubernetesObject) {
-  const request = {
-    resource: "",
-    kind: "Ingress",
-    namespace: "application",
-    username: "alice",
-    trustedController: false,
-  };
+const INGRESSES = "ingresses.networking.k8s.io";
+
+interface Question {
+  readonly oldObject?: KubernetesObject | undefined;
+  readonly resource?: string;
+  readonly params?: typeof params;
+  readonly mutate?: boolean;
+}
+
+function verdictOf(object: KubernetesObject, question: Question = {}) {
+  const { oldObject, resource = INGRESSES, mutate = false } = question;
+  const request = { resource, kind: "", namespace: "application", username: "alice", trustedController: false };
   return ingressBucket.evaluate({
     operation: oldObject ? "UPDATE" : "CREATE",
     object,
     ...(oldObject && { oldObject }),
     request,
     now: new Date("2026-11-21T12:00:00Z"),
-    params,
-    mutate: false,
-  }).violations;
+    params: question.params ?? params,
+    mutate,
+  });
+}
+
+function violationsOf(object: KubernetesObject, question: Question = {}) {
+  return verdictOf(object, question).violations;
+}
+
+function codesOf(object: KubernetesObject, question: Question = {}): readonly string[] {
+  return violationsOf(object, question).map(({ code }) => code);
 }
 
 /** Written from the documentation of bucket names, as minio-go has it, and not from the code under test. */
@@ -66,11 +83,16 @@ const annotations = fc.dictionary(
     LEGACY,
     "nginx.ingress.kubernetes.io/rewrite-target",
     "example.com/rewrite-target",
+    "haproxy.org/path-rewrite",
+    "nginx.org/rewrites",
     "nginx.ingress.kubernetes.io/auth-url",
     "nginx.ingress.kubernetes.io/server-snippet",
     "kubernetes.io/ingress.class",
   ),
-  fc.oneof(fc.string(), fc.constantFrom("/photos", "/photos/$1", "/$2")),
+  fc.oneof(
+    fc.string(),
+    fc.constantFrom("/photos", "/photos/$1", "/$2", "(.*) /photos\\1", "serviceName=minio rewrite=/photos/;"),
+  ),
 );
 const json = fc.jsonValue();
 const path = fc.record(
@@ -95,11 +117,63 @@ const ingress = fc.record({
   spec: fc.oneof(spec, json),
 });
 
-describe("any Ingress", () => {
+const filter = fc.record(
+  {
+    type: fc.oneof(fc.constantFrom("URLRewrite", "RequestRedirect", "ExtensionRef"), json),
+    extensionRef: json,
+    urlRewrite: fc.oneof(
+      fc.record({
+        path: fc.record(
+          {
+            type: fc.constantFrom("ReplacePrefixMatch", "ReplaceFullPath"),
+            replacePrefixMatch: fc.oneof(fc.string(), fc.constantFrom("/photos", "/photos/$1"), json),
+            replaceFullPath: fc.oneof(fc.string(), fc.constantFrom("/photos", "/photos/a.jpg"), json),
+          },
+          { requiredKeys: ["type"] },
+        ),
+      }),
+      json,
+    ),
+  },
+  { requiredKeys: ["type"] },
+);
+const filters = fc.oneof(fc.array(fc.oneof(filter, json)), json);
+const routeRule = fc.record(
+  {
+    matches: fc.oneof(
+      fc.array(fc.oneof(fc.record({ path: fc.oneof(fc.record({ type: json, value: json }), json) }), json)),
+      json,
+    ),
+    filters,
+    backendRefs: fc.oneof(
+      fc.array(fc.oneof(fc.record({ name: json, port: json, kind: json, filters }, { requiredKeys: [] }), json)),
+      json,
+    ),
+  },
+  { requiredKeys: [] },
+);
+const httpRoute = fc.record({
+  metadata: fc.oneof(fc.constant(null), fc.record({ labels, annotations }, { requiredKeys: [] })),
+  spec: fc.oneof(
+    fc.record(
+      { rules: fc.oneof(fc.array(fc.oneof(routeRule, json)), json), hostnames: json, parentRefs: json },
+      { requiredKeys: [] },
+    ),
+    json,
+  ),
+});
+
+describe.each([
+  ["Ingress", ingress, INGRESSES],
+  ["HTTPRoute", httpRoute, HTTP_ROUTES],
+])("any %s", (_kind, object, resource) => {
   it("gets a verdict, whatever JSON its spec is", () => {
     fc.assert(
-      fc.property(ingress, fc.option(ingress, { nil: undefined }), (object, oldObject) => {
-        for (const { code, message, fix } of violationsOf(object, oldObject)) {
+      fc.property(object, fc.option(object, { nil: undefined }), (written, oldObject) => {
+        for (const { code, message, fix } of violationsOf(written as KubernetesObject, {
+          oldObject: oldObject as KubernetesObject | undefined,
+          resource,
+        })) {
           expect(ingressBucket.codes.map((row) => row.code)).toContain(code);
           expect(message).not.toMatch(/\p{Cc}/u);
           expect(fix ?? "").not.toMatch(/\p{Cc}/u);
@@ -107,7 +181,59 @@ describe("any Ingress", () => {
       }),
     );
   });
+});
 
+describe("the command that switches an HTTPRoute", () => {
+  const routeOf = (label: string | undefined, values: readonly string[]) => ({
+    metadata: { labels: { app: "web", role: "static", ...(label !== undefined && { bucket: label }) } },
+    spec: {
+      hostnames: ["a.example.com"],
+      rules: values.map((replacePrefixMatch) => {
+        const path = { type: "ReplacePrefixMatch", replacePrefixMatch };
+        return {
+          filters: [{ type: "URLRewrite", urlRewrite: { path } }],
+          backendRefs: [{ name: "minio", port: 9000 }],
+        };
+      }),
+    },
+  });
+  const tail = fc.constantFrom("", "/", "/fr");
+  const patchesIn = (object: KubernetesObject, oldObject: KubernetesObject | undefined) =>
+    violationsOf(object, { oldObject, resource: HTTP_ROUTES }).flatMap(({ code, fix = "" }) => {
+      const [, operations] = /kubectl patch httproute NAME --type=json -p '([^']*)'$/.exec(fix) ?? [];
+      return code === "ING-MISMATCH" && operations !== undefined ? [JSON.parse(operations)] : [];
+    });
+
+  it("fits what is stored, and leaves nothing of the mismatch", () => {
+    const stored = fc.record({
+      label: fc.option(bucket, { nil: undefined }),
+      tails: fc.array(tail, { minLength: 1, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(stored, bucket, fc.boolean(), ({ label, tails }, wanted, isLabelAlone) => {
+        const valuesIn = (name: string) => tails.map((end) => `/${name}${end}`);
+        const oldObject = routeOf(label, valuesIn(label ?? "stale"));
+        const object = isLabelAlone ? routeOf(wanted, valuesIn(label ?? "stale")) : routeOf(label, valuesIn(wanted));
+        const patches = patchesIn(object, oldObject);
+        expect(patches).toHaveLength(
+          codesOf(object, { oldObject, resource: HTTP_ROUTES }).filter((code) => code === "ING-MISMATCH").length,
+        );
+        for (const patch of patches) {
+          const switched = jsonPatch.applyPatch(structuredClone(oldObject), patch, true).newDocument;
+          expect(switched).toEqual(routeOf(wanted, valuesIn(wanted)));
+        }
+      }),
+    );
+  });
+
+  it("has no place for a stored value that would close its quote", () => {
+    const [patch] = patchesIn(routeOf("photos", ["/b"]), routeOf("photos", ["/a'; rm -r ."]));
+    expect(JSON.stringify(patch)).not.toContain("rm");
+    expect(patch).toContainEqual(expect.objectContaining({ op: "replace", value: "/photos" }));
+  });
+});
+
+describe("a static site", () => {
   it("has a mismatch exactly when label and rewrite name two buckets", () => {
     fc.assert(
       fc.property(bucket, fc.oneof(bucket, fc.constant(undefined)), (label, other) => {
@@ -117,8 +243,92 @@ describe("any Ingress", () => {
             annotations: { [LEGACY]: `/${other ?? label}` },
           },
         };
-        const codes = violationsOf(object).map(({ code }) => code);
+        expect(codesOf(object).includes("ING-MISMATCH")).toBe(other !== undefined && other !== label);
+        const type = "ReplacePrefixMatch";
+        const filters = [
+          { type: "URLRewrite", urlRewrite: { path: { type, replacePrefixMatch: `/${other ?? label}` } } },
+        ];
+        const route = { metadata: { labels: object.metadata.labels }, spec: { rules: [{ filters }] } };
+        const codes = codesOf(route, { resource: HTTP_ROUTES });
         expect(codes.includes("ING-MISMATCH")).toBe(other !== undefined && other !== label);
+      }),
+    );
+  });
+});
+
+describe("the rewrite that the rule writes", () => {
+  const addRewrite = fc.constantFrom(
+    "legacy" as const,
+    "nginx" as const,
+    "traefik" as const,
+    "haproxy-ingress" as const,
+  );
+  const nginxSemantics = fc.constantFrom("unset" as const, "capture" as const, "append" as const);
+  const servedPath = fc.constantFrom(
+    "/",
+    "/(.*)",
+    "/a",
+    "/a(/|$)(.*)",
+    "/a/(.*)",
+    "/(a|b)/(.*)",
+    "/[/(.*)",
+    "/a(.*)",
+    "/\\(/(.*)",
+  );
+  const site = fc.record({ bucket, paths: fc.array(servedPath, { maxLength: 3 }), others: annotations });
+
+  it("repairs what it is for, breaks nothing else, and is written once", () => {
+    fc.assert(
+      fc.property(addRewrite, nginxSemantics, site, (dialect, semantics, { bucket: name, paths, others }) => {
+        const own = {
+          params: compileParams({ ...defaults, addRewrite: dialect, nginxSemantics: semantics }),
+          mutate: true,
+        };
+        const object = {
+          metadata: { labels: { app: "web", role: "static", bucket: name }, annotations: others },
+          spec: { rules: [{ host: "a.example.com", http: { paths: paths.map((served) => ({ path: served })) } }] },
+        };
+        const { patches, violations } = verdictOf(object, own);
+        const patched = applyPatches(object, patches);
+        expect(verdictOf(patched, own)).toEqual({ patches: [], violations });
+        if (patches.length === 0) return;
+        const codes = codesOf(patched, { ...own, mutate: false });
+        for (const code of ["ING-MISSING-REWRITE", "ING-MISMATCH", "ING-TAIL-LOST", "ING-CAPTURE", "ING-UNSAFE"]) {
+          expect(codes).not.toContain(code);
+        }
+        expect(codesOf(object)).toContain("ING-MISSING-REWRITE");
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("is there for every path that ends in one capture of all that follows a slash", () => {
+    const written = (served: readonly string[]) => {
+      const own = { params: compileParams({ ...defaults, addRewrite: "nginx" }), mutate: true };
+      const metadata = { labels: { bucket: "photos" } };
+      const rules = [{ http: { paths: served.map((path) => ({ path })) } }];
+      return verdictOf({ metadata, spec: { rules } }, own).patches.map(({ value }) => Object.values(value)[0]);
+    };
+    expect(written(["/(.*)", "/a/(.*)"])).toEqual(["/photos/$1"]);
+    expect(written(["/a(/|$)(.*)"])).toEqual(["/photos/$2"]);
+    // The slash in the capture, none at all, two that differ, more than a digit counts, and one that is in brackets.
+    for (const served of [
+      ["/x(/.*)?"],
+      ["/"],
+      [],
+      ["/(.*)", "/a(/|$)(.*)"],
+      [`/${"(a)".repeat(9)}/(.*)`],
+      ["/[/(.*)"],
+    ]) {
+      expect(written(served), served.join()).toEqual([]);
+    }
+  });
+
+  it("is never one of an HTTPRoute", () => {
+    const own = { params: compileParams({ ...defaults, addRewrite: "legacy" }), mutate: true, resource: HTTP_ROUTES };
+    fc.assert(
+      fc.property(httpRoute, (object) => {
+        expect(verdictOf(object as KubernetesObject, own).patches).toEqual([]);
       }),
     );
   });
@@ -175,6 +385,15 @@ describe("a rewrite", () => {
         expect(bucketOf(redirectRewrite("/$1", other))).toBe(other);
       }),
     );
+  });
+
+  it("is one of 32 in a value at most, so that a value is not judged as a whole for each of thousands", () => {
+    const unsafe = (lines: number) => {
+      const value = Array(lines).fill("/photos\\1");
+      const metadata = { annotations: { "haproxy.org/path-rewrite": value.join("\n") } };
+      return codesOf({ metadata }).includes("ING-UNSAFE");
+    };
+    expect([unsafe(32), unsafe(33)]).toEqual([false, true]);
   });
 
   it("may be 1024 characters long and no longer", () => {
@@ -244,6 +463,11 @@ function countByEngine(pattern: string): number | undefined {
     return undefined;
   }
 }
+
+it("has every vector of the specification among its cases", () => {
+  const vectors = new Set(casesOf(ingressBucket as never).map(({ vector }) => vector));
+  expect([...Array(24).keys()].map((index) => `B${index + 1}`).filter((vector) => !vectors.has(vector))).toEqual([]);
+});
 
 describe("params", () => {
   it.each(["(", "(?=a)", "a".repeat(2000)])("refuse the pattern %s", (bucketPattern) => {

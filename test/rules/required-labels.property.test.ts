@@ -1,11 +1,13 @@
 /** What the rule promises of any object and any labels, beyond the cases. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { applyPatches } from "../../src/kube/json-patch.ts";
 import { compileLinearRegex } from "../../src/kube/linear-regex.ts";
 import type { KubernetesObject, StringMap } from "../../src/kube/objects.ts";
 import type { LabelChoice, Params } from "../../src/rules/required-labels/params.ts";
 import { requiredLabels } from "../../src/rules/required-labels/rule.ts";
-import { InvalidParams, type JudgedOperation, type Verdict } from "../../src/rules/rule.ts";
+import { InvalidParams, type JudgedOperation, type Verdict, type Violation } from "../../src/rules/rule.ts";
+import { compileCel } from "../support/evaluate-cel.ts";
 
 const RESOURCES = requiredLabels.resources.flatMap(({ group, resources }) =>
   resources.map((resource) => (group === "" ? resource : `${resource}.${group}`)),
@@ -41,6 +43,40 @@ const anyParams: fc.Arbitrary<Params> = fc.record({
   forbiddenPrefixes: fc.array(fc.constantFrom("example.org/", "_", "App")),
   privilegedUsers: fc.array(fc.constantFrom("alice", "bob")),
 });
+/** Of these a policy can be made of any, and its prefilter says something more often than not. */
+const anyDefaults: fc.Arbitrary<Params> = fc.record({
+  labels: fc.array(
+    fc.record({
+      anyOf: fc.uniqueArray(labelKey, { minLength: 1, maxLength: 3 }),
+      where: fc.constantFrom<LabelChoice["where"]>("metadata", "metadata", "metadata", "both"),
+      allowEmpty: fc.boolean(),
+      allowedRegex: fc.constantFrom(undefined, undefined, undefined, "[a-z]+"),
+      default: fc.constantFrom(undefined, "blog", "unassigned"),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ) as fc.Arbitrary<Params["labels"]>,
+  forbiddenPrefixes: fc.constantFrom([], [], ["example.org/"]),
+  privilegedUsers: fc.constant([]),
+});
+/** As an API server holds it: labels are strings, and a map without any is left out. */
+const storedLabels = fc
+  .dictionary(labelKey, fc.constantFrom("", "blog", "BLOG"), { noNullPrototype: true })
+  .map((labels) => (Object.keys(labels).length === 0 ? {} : { labels }));
+const storedTemplate = fc.oneof(
+  fc.record({ metadata: storedLabels, spec: fc.constant({}) }),
+  fc.constant({ spec: {} }),
+);
+const storedObject: fc.Arbitrary<KubernetesObject> = fc.record(
+  {
+    metadata: storedLabels,
+    spec: fc.oneof(
+      fc.constant({}),
+      fc.record({ template: storedTemplate }),
+      fc.record({ jobTemplate: fc.record({ metadata: storedLabels, spec: fc.record({ template: storedTemplate }) }) }),
+    ),
+  },
+  { requiredKeys: ["metadata"] },
+);
 
 function judge(
   params: Params,
@@ -50,11 +86,13 @@ function judge(
     operation = "CREATE",
     oldObject,
     trustedController = false,
+    mutate = false,
   }: {
     resource?: string;
     operation?: JudgedOperation;
     oldObject?: KubernetesObject;
     trustedController?: boolean;
+    mutate?: boolean;
   } = {},
 ): Verdict {
   return requiredLabels.evaluate({
@@ -64,7 +102,7 @@ function judge(
     request: { resource, kind: "", namespace: "application", username: "alice", trustedController },
     now: new Date(0),
     params: requiredLabels.compile?.(params) ?? expect.unreachable(),
-    mutate: false,
+    mutate,
   });
 }
 
@@ -153,6 +191,182 @@ describe("required-labels, for any object", () => {
   });
 });
 
+describe("defaults", () => {
+  const isMissing = ({ code }: Violation) => code === "LBL-MISSING";
+
+  it("leave nothing missing that has one, and nothing to add the second time", () => {
+    fc.assert(
+      fc.property(anyDefaults, anyObject, fc.constantFrom(...RESOURCES), (params, object, resource) => {
+        const first = judge(params, object, { resource, mutate: true });
+        const patched = applyPatches(object, first.patches);
+        expect(judge(params, patched, { resource, mutate: true })).toEqual({ ...first, patches: [] });
+        expect(judge(params, patched, { resource, mutate: false }).violations).toEqual(first.violations);
+
+        const own: object = patched.metadata?.labels ?? {};
+        const keysWithDefault = params.labels.filter((label) => label.default !== undefined).map(({ anyOf }) => anyOf);
+        const missing = first.violations.filter(isMissing).map(({ subject }) => subject);
+        // An empty value that is there stays, and is what the violation is about.
+        for (const keys of keysWithDefault) {
+          if (!Object.hasOwn(own, keys[0] ?? "")) expect(missing).not.toContain(keys.join(","));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("change no label that is there, and add none but first keys and what a Job inherits", () => {
+    fc.assert(
+      fc.property(anyDefaults, anyObject, fc.constantFrom(...RESOURCES), (params, object, resource) => {
+        const patched = applyPatches(object, judge(params, object, { resource, mutate: true }).patches);
+        expect({ ...patched, metadata: { ...patched.metadata, labels: null } }).toEqual({
+          ...object,
+          metadata: { ...object.metadata, labels: null },
+        });
+        const before = object.metadata?.labels ?? {};
+        const after = patched.metadata?.labels ?? {};
+        expect(after).toMatchObject(before);
+        if (resource === "jobs.batch") return;
+        const firstKeys = params.labels.filter((label) => label.default !== undefined).map(({ anyOf: [key] }) => key);
+        const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
+        expect(firstKeys).toEqual(expect.arrayContaining(added));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("are for CREATE, for policies that may patch, and for objects with metadata", () => {
+    const params = requireApp({ default: "blog" });
+    const object = labelled({ tier: "web" });
+    expect(judge(params, object, { mutate: true }).patches).toHaveLength(1);
+    for (const [bare, context] of [
+      [object, { mutate: false }],
+      [object, { mutate: true, operation: "UPDATE", oldObject: object }],
+      // The ratchet's look at the old object.
+      [object, { mutate: true, operation: "UPDATE" }],
+      [object, { mutate: true, resource: "replicasets.apps" }],
+      [{ kind: "Service" }, { mutate: true }],
+    ] as const) {
+      const { patches, violations } = judge(params, bare, context);
+      expect(patches).toEqual([]);
+      expect(violations.map(({ code }) => code)).toEqual(context.resource === undefined ? ["LBL-MISSING"] : []);
+    }
+  });
+
+  it("come with those labels of a Job's template that a patch can set", () => {
+    const template = { metadata: { labels: { tier: "batch", "": "empty", count: 1 } } };
+    const job: KubernetesObject = { metadata: { labels: {} }, spec: { template } };
+    const context = { resource: "jobs.batch", mutate: true };
+    const { patches } = judge(requireApp({ default: "blog" }), job, context);
+    expect(applyPatches(job, patches).metadata?.labels).toEqual({ tier: "batch", app: "blog" });
+  });
+
+  it("are all that a policy patches", () => {
+    const mutatesWith = (params: Params) =>
+      requiredLabels.mutatesWith?.(requiredLabels.compile?.(params) ?? expect.unreachable());
+    expect(mutatesWith(requireApp())).toBe(false);
+    expect(mutatesWith(requireApp({ default: "blog" }))).toBe(true);
+    expect(requiredLabels.mutates?.map(({ operations }) => operations)).toEqual(
+      requiredLabels.resources.map(() => ["CREATE"]),
+    );
+  });
+
+  it.each<[string, Partial<Params["labels"][number]>, string]>([
+    ["on a template", { where: "template", default: "blog" }, "nothing is added to templates"],
+    ["that is no label value", { default: "-blog" }, "not a label value"],
+    ["of 64 characters", { default: "a".repeat(64) }, "not a label value"],
+    [
+      "that its own pattern refuses",
+      { default: "blog1", allowedRegex: "[a-z]+" },
+      "does not match allowedRegex [a-z]+",
+    ],
+  ])("one %s is refused when the policy loads", (_name, label, message) => {
+    const problem = { pointer: "/labels/0/default", message: expect.stringContaining(message) };
+    expect(problemsOf(requireApp(label))).toEqual([problem]);
+  });
+
+  it.each<[string, Partial<Params["labels"][number]>]>([
+    ["for object and template", { where: "both", default: "blog" }],
+    ["of 63 characters", { default: "a".repeat(63) }],
+    ["that its own pattern matches", { default: "blog", allowedRegex: "[a-z]+" }],
+  ])("one %s is taken", (_name, label) => {
+    expect(problemsOf(requireApp(label))).toEqual([]);
+  });
+});
+
+describe("prefilter", () => {
+  const compiled = (params: Params) => requiredLabels.compile?.(params) ?? expect.unreachable();
+  const prefilter = (phase: "mutate" | "validate", params: Params, resource = "deployments.apps") =>
+    requiredLabels.prefilter?.({ phase, resource, params: compiled(params), mutate: true });
+
+  it("leaves out only objects on which there is no verdict, and fails on none", () => {
+    let leftOut = 0;
+    fc.assert(
+      fc.property(
+        anyDefaults,
+        storedObject,
+        fc.option(storedObject, { nil: undefined }),
+        fc.constantFrom(...RESOURCES),
+        fc.boolean(),
+        (params, object, oldObject, resource, trustedController) => {
+          const context = { resource, trustedController, mutate: true };
+          const update = oldObject === undefined ? {} : { operation: "UPDATE" as const, oldObject };
+          const validated = prefilter("validate", params, resource);
+          if (validated !== undefined && !compileCel(validated)(object)) {
+            leftOut++;
+            expect(judge(params, object, { ...context, ...update }).violations).toEqual([]);
+          }
+          const mutated = prefilter("mutate", params, resource);
+          if (mutated !== undefined && !compileCel(mutated)(object)) {
+            leftOut++;
+            expect(judge(params, object, context).patches).toEqual([]);
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    expect(leftOut).toBeGreaterThan(100);
+  });
+
+  it.each<[string, KubernetesObject, boolean]>([
+    ["the label", labelled({ app: "blog" }), false],
+    ["the label on object and Pods", withTemplate({ app: "blog" }, { app: "blog" }), false],
+    ["another value on the Pods", withTemplate({ app: "blog" }, { app: "web" }), true],
+    ["an empty value", labelled({ app: "" }), true],
+    ["another label", labelled({ tier: "web" }), true],
+    ["no labels", { metadata: {} }, true],
+  ])("sends or leaves out an object with %s", (_name, object, isSent) => {
+    const expression = prefilter("validate", requireApp());
+    if (expression === undefined) return expect.unreachable();
+    expect(compileCel(expression)(object)).toBe(isSent);
+  });
+
+  it.each<[string, StringMap, boolean]>([
+    ["without any", { tier: "web" }, true],
+    ["with an empty second", { team: "" }, true],
+    ["with the first", { app: "blog" }, false],
+    ["with an empty first", { app: "" }, false],
+    ["with the second", { team: "web" }, false],
+  ])("sends for its default, or leaves out, an object %s", (_name, labels, isSent) => {
+    const expression = prefilter("mutate", requireApp({ anyOf: ["app", "team"], default: "blog" }));
+    if (expression === undefined) return expect.unreachable();
+    expect(compileCel(expression)(labelled(labels))).toBe(isSent);
+  });
+
+  it("sends everything where an expression could not tell", () => {
+    expect(prefilter("validate", requireApp({ where: "both" }))).toBeUndefined();
+    expect(prefilter("validate", requireApp({ allowedRegex: "[a-z]+" }))).toBeUndefined();
+    expect(prefilter("validate", { ...requireApp(), forbiddenPrefixes: ["example.org/"] })).toBeUndefined();
+    expect(prefilter("mutate", requireApp())).toBeUndefined();
+  });
+
+  it("mentions no template where there is none", () => {
+    expect(prefilter("validate", requireApp(), "services")).not.toContain("spec");
+    expect(prefilter("validate", requireApp(), "cronjobs.batch")).toContain(
+      "object.?spec.?jobTemplate.?spec.?template",
+    );
+  });
+});
+
 describe("allowedRegex", () => {
   const accepts = (allowedRegex: string, value: string) =>
     judge(requireApp({ allowedRegex }), labelled({ app: value })).violations.length === 0;
@@ -220,6 +434,10 @@ describe("allowedRegex", () => {
     expect(outcome.regex.matches("a".repeat(4097))).toBe(false);
   });
 });
+
+function withTemplate(labels: StringMap, inTemplate: StringMap): KubernetesObject {
+  return { metadata: { labels }, spec: { template: { metadata: { labels: inTemplate } } } };
+}
 
 function problemsOf(params: Params): InvalidParams["problems"] {
   try {

@@ -5,6 +5,7 @@ import type { KubernetesObject } from "../../src/kube/objects.ts";
 import type { JudgedOperation, Rule, Severity } from "../../src/rules/rule.ts";
 
 export const DEFAULT_NAMESPACE = "application";
+export const DEFAULT_USERNAME = "alice";
 
 export interface Case {
   readonly name: string;
@@ -77,7 +78,7 @@ export function casesOf(rule: Pick<Rule, "id" | "mutates" | "codes">): readonly 
       operation: entry.oldObject === undefined ? "CREATE" : "UPDATE",
       resource: resourceOf(entry.object),
       namespace: DEFAULT_NAMESPACE,
-      username: "alice",
+      username: DEFAULT_USERNAME,
       refused: violations
         .filter((violation) => (violation.severity ?? severityOf.get(violation.code)) === "error")
         .map((violation) => violation.code),

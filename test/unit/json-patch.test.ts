@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
-import { applyPatches, type JsonPatchOperation, setAnnotations } from "../../src/kube/json-patch.ts";
+import { applyPatches, type JsonPatchOperation, setAnnotations, setLabels } from "../../src/kube/json-patch.ts";
 import { jsonPointer } from "../../src/kube/json-pointer.ts";
 import type { KubernetesObject } from "../../src/kube/objects.ts";
 
@@ -16,36 +16,46 @@ function applyElsewhere(object: KubernetesObject, patches: readonly JsonPatchOpe
 
 const key = fc.string({ unit: fc.constantFrom("a", "/", "~", "1"), minLength: 1, maxLength: 3 });
 const map = fc.dictionary(key, fc.constantFrom("", "x", "y"), { maxKeys: 4, noNullPrototype: true });
-const annotations = fc.oneof(map, fc.constant(null), fc.constant(undefined));
+const mapOrNone = fc.oneof(map, fc.constant(null), fc.constant(undefined));
 
-describe("setAnnotations", () => {
+describe.each([
+  ["setAnnotations", "annotations", setAnnotations],
+  ["setLabels", "labels", setLabels],
+] as const)("%s", (_name, field, setAll) => {
+  const withMap = (value: unknown): KubernetesObject => {
+    return { kind: "Pod", metadata: { labels: { app: "web" }, annotations: { keep: "me" }, [field]: value } };
+  };
+
   it("adds the map with the leaves where there is none, since an add below nothing fails the request", () => {
-    const whole = [{ op: "add", path: "/metadata/annotations", value: { a: "1", b: "2" } }];
-    expect(setAnnotations(objectWith(undefined), { a: "1", b: "2" })).toEqual(whole);
-    expect(setAnnotations(objectWith(null), { a: "1", b: "2" })).toEqual(whole);
+    const whole = [{ op: "add", path: `/metadata/${field}`, value: { a: "1", b: "2" } }];
+    expect(setAll(withMap(undefined), { a: "1", b: "2" })).toEqual(whole);
+    expect(setAll(withMap(null), { a: "1", b: "2" })).toEqual(whole);
   });
 
   it("adds leaf by leaf where there is one, and only what differs", () => {
-    expect(setAnnotations(objectWith({ a: "1", "b/c": "old" }), { a: "1", "b/c": "new", "d~e": "" })).toEqual([
-      { op: "add", path: "/metadata/annotations/b~1c", value: "new" },
-      { op: "add", path: "/metadata/annotations/d~0e", value: "" },
+    expect(setAll(withMap({ a: "1", "b/c": "old" }), { a: "1", "b/c": "new", "d~e": "" })).toEqual([
+      { op: "add", path: `/metadata/${field}/b~1c`, value: "new" },
+      { op: "add", path: `/metadata/${field}/d~0e`, value: "" },
     ]);
-    expect(setAnnotations(objectWith({}), { a: "1" })).toEqual([
-      { op: "add", path: "/metadata/annotations/a", value: "1" },
-    ]);
+    expect(setAll(withMap({}), { a: "1" })).toEqual([{ op: "add", path: `/metadata/${field}/a`, value: "1" }]);
   });
 
   it("is not content with a property that every JavaScript object has", () => {
-    expect(setAnnotations(objectWith({}), { constructor: "x" })).toHaveLength(1);
+    expect(setAll(withMap({}), { constructor: "x" })).toHaveLength(1);
   });
 
-  it("applies to any annotations, keeps the others, and has nothing to say the second time", () => {
+  it("adds nothing to an object without metadata, where no patch would apply", () => {
+    expect(setAll({ kind: "Pod" }, { a: "1" })).toEqual([]);
+  });
+
+  it("applies to any map, keeps what else there is, and has nothing to say the second time", () => {
     fc.assert(
-      fc.property(annotations, map, (before, wanted) => {
-        const object = objectWith(before);
-        const patched = applyElsewhere(object, setAnnotations(object, wanted));
-        expect(patched.metadata?.annotations ?? {}).toEqual({ ...before, ...wanted });
-        expect(setAnnotations(patched, wanted)).toEqual([]);
+      fc.property(mapOrNone, map, (before, wanted) => {
+        const object = withMap(before);
+        const patched = applyElsewhere(object, setAll(object, wanted));
+        expect(patched.metadata?.[field] ?? {}).toEqual({ ...before, ...wanted });
+        expect({ ...patched.metadata, [field]: before }).toEqual(object.metadata);
+        expect(setAll(patched, wanted)).toEqual([]);
       }),
     );
   });

@@ -1,9 +1,11 @@
-/** What every check of the rule is given: the Ingress, read once, and whether it is static. */
+/** What every check of the rule is given: the Ingress or HTTPRoute, read once, and whether it is static. */
 import { type KubernetesObject, labelOf } from "../../kube/objects.ts";
 import type { RuleInput, Severity, Violation } from "../rule.ts";
-import { type Ingress, readIngress } from "./ingress.ts";
+import { HTTP_ROUTES, readHttpRoute } from "./http-route.ts";
+import { readIngress } from "./ingress.ts";
 import type { CompiledParams } from "./params.ts";
-import { bucketOf, type Rewrite, rewritesOf } from "./rewrites.ts";
+import { bucketOf } from "./rewrites.ts";
+import type { Route } from "./route.ts";
 
 export const BUCKET_LABEL = "bucket";
 
@@ -13,9 +15,10 @@ export interface Examination {
   readonly namespace: string;
   readonly now: Date;
   readonly params: CompiledParams;
-  readonly ingress: Ingress;
-  readonly rewrites: readonly Rewrite[];
-  /** Whether the Ingress serves a static site, and the rules about buckets hold for it. */
+  readonly route: Route;
+  /** The values of the rewrites before the update, by pointer; empty on CREATE. */
+  readonly oldRewrites: ReadonlyMap<string, string>;
+  /** Whether it serves a static site, and the rules about buckets hold for it. */
   readonly isStatic: boolean;
   /** The label bucket; undefined when absent or empty. */
   readonly bucket: string | undefined;
@@ -23,19 +26,25 @@ export interface Examination {
 
 export type Check = (examination: Examination) => readonly Violation[];
 
+/** A check of what an HTTPRoute doesn't have, or what no controller of Gateway API makes configuration of. */
+export function onIngress(check: Check): Check {
+  return (examination) => (examination.route.kind === "Ingress" ? check(examination) : []);
+}
+
 export function examine({ object, oldObject, request, now, params }: RuleInput<CompiledParams>): Examination {
-  const rewrites = rewritesOf(object.metadata?.annotations);
-  // Without its labels but with its rewrite, a static Ingress goes on serving a bucket that nobody looks after.
+  const read = request.resource === HTTP_ROUTES ? readHttpRoute : readIngress;
+  const route = read(object);
+  // Without its labels but with its rewrite, a static site goes on serving a bucket that nobody looks after.
   const keepsServing =
-    hasStaticLabels(oldObject, params) && rewrites.some(({ value }) => bucketOf(value) !== undefined);
+    hasStaticLabels(oldObject, params) && route.rewrites.some(({ target }) => bucketOf(target) !== undefined);
   return {
     object,
     oldObject,
     namespace: request.namespace,
     now,
     params,
-    ingress: readIngress(object),
-    rewrites,
+    route,
+    oldRewrites: new Map(oldObject && read(oldObject).rewrites.map(({ pointer, value }) => [pointer, value])),
     isStatic: hasStaticLabels(object, params) || keepsServing,
     bucket: labelOf(object, BUCKET_LABEL) || undefined,
   };

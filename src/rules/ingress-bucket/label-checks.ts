@@ -1,4 +1,4 @@
-/** Checks of the labels of a static Ingress: which there are, and what the label bucket says. */
+/** Checks of the labels of a static site: which there are, and what the label bucket says. */
 import { jsonPointer } from "../../kube/json-pointer.ts";
 import { annotationOf, labelOf, ownValue } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
@@ -15,24 +15,24 @@ const BUCKET_POINTER = jsonPointer("metadata", "labels", BUCKET_LABEL);
 const ALLOW_ROLLBACK = "portcullis.dev/allow-bucket-rollback";
 
 export function checkRequiredLabels(examination: Examination): readonly Violation[] {
-  const { isStatic, object, params } = examination;
+  const { isStatic, object, params, route } = examination;
   if (!isStatic) return [];
   return params.requiredLabels
     .filter((key) => !labelOf(object, key))
     .map((key) =>
       violationOf("ING-MISSING-LABEL", {
         path: jsonPointer("metadata", "labels", key),
-        message: `a static Ingress needs the label ${key}`,
+        message: `a static ${route.kind} needs the label ${key}`,
         fix: `add ${key}: ${suggestLabel(examination, key)} to metadata.labels, or drop labels and rewrite in one patch if this is no static site`,
         subject: key,
       }),
     );
 }
 
-function suggestLabel({ rewrites, params }: Examination, key: string): string {
+function suggestLabel({ route, params }: Examination, key: string): string {
   if (key !== BUCKET_LABEL) return ownValue(params.staticLabels, key) ?? "NAME";
   return suggestBucket(
-    rewrites.map(({ value }) => bucketOf(value)),
+    route.rewrites.map(({ target }) => bucketOf(target)),
     params.s3,
   );
 }

@@ -10,12 +10,13 @@ export const paramsSchema = {
     staticLabels: {
       type: "object",
       additionalProperties: { type: "string" },
-      description: "An Ingress is static if it has one of these labels with this value, or the label bucket at all.",
+      description:
+        "An Ingress or HTTPRoute is static if it has one of these labels with this value, or the label bucket at all.",
       default: { role: "static" },
     },
     requiredLabels: {
       ...strings,
-      description: "Labels that a static Ingress must have, not empty.",
+      description: "Labels that a static Ingress or HTTPRoute must have, not empty.",
       default: ["app", "role", "bucket"],
     },
     bucketPattern: {
@@ -38,6 +39,14 @@ export const paramsSchema = {
         "for capture, ING-TAIL-LOST is a warning.",
       default: "unset",
     },
+    addRewrite: {
+      enum: ["off", "legacy", "nginx", "traefik", "haproxy-ingress"],
+      description:
+        "Whose rewrite annotation a new static Ingress gets that has the label bucket and no rewrite; legacy is " +
+        "ingress.kubernetes.io/rewrite-target. nginx: only where every path ends in a capture, such as /(.*), " +
+        "since the rest of the path would be lost.",
+      default: "off",
+    },
     backends: {
       ...strings,
       description: "Services that serve buckets; * stands for any run of characters.",
@@ -56,7 +65,7 @@ export const paramsSchema = {
     },
     tls: {
       enum: ["off", "warn"],
-      description: "Whether every host has to be in spec.tls.",
+      description: "Whether every host of an Ingress has to be in spec.tls.",
       default: "off",
     },
   },

@@ -1,41 +1,42 @@
-/** The rewrite annotations of an Ingress: whose they are, and what their values mean. What they ought to be: rewrite-checks.ts. */
-import type { StringMap } from "../../kube/objects.ts";
+/** What a rewrite is, wherever it is written, and what its value means. What it ought to be: rewrite-checks.ts. */
+import type { RoutePath } from "./route.ts";
 
-/**
- * What a controller does with the value. append: puts it in front of the request's path. nginx: replaces the whole path
- * by it, so that the tail survives only in a capture, unless the policy says otherwise.
- */
-export type Family = "append" | "nginx";
+/** Whose rewrite it is. The first seven are annotations of an Ingress, the others fields of an HTTPRoute. */
+export type Dialect =
+  | "legacy"
+  | "nginx"
+  | "traefik"
+  | "haproxy-ingress"
+  | "haproxy.org"
+  | "nginx.org"
+  | "unknown"
+  | "ReplacePrefixMatch"
+  | "ReplaceFullPath";
 
-export const LEGACY_REWRITE = "ingress.kubernetes.io/rewrite-target";
-export const NGINX_REWRITE = "nginx.ingress.kubernetes.io/rewrite-target";
-
-/** The annotations that are understood. Any other prefix in front of /rewrite-target is taken to append. */
-const DIALECTS: ReadonlyMap<string, Family> = new Map<string, Family>([
-  [LEGACY_REWRITE, "append"],
-  [NGINX_REWRITE, "nginx"],
-  ["traefik.ingress.kubernetes.io/rewrite-target", "append"],
-  ["haproxy-ingress.github.io/rewrite-target", "append"],
-]);
+/** These put their target in the place of the whole path, so that the tail survives only in a capture. Others keep it. */
+const REPLACING: ReadonlySet<Dialect> = new Set<Dialect>(["nginx", "haproxy.org", "ReplaceFullPath"]);
 
 export interface Rewrite {
-  /** The annotation's key. */
+  readonly dialect: Dialect;
+  /** JSON pointer of the value. */
+  readonly pointer: string;
+  /** The annotation's key or the field's name: what stands before the value where it is written. */
   readonly key: string;
+  /** Which entry of a list it belongs to; undefined for an annotation, which goes for the whole object. */
+  readonly entry?: string;
   readonly value: string;
-  readonly family: Family;
-  readonly isKnownDialect: boolean;
-  /** As `unsafeReason` has it. */
+  /** The path in the value, with its captures as $1 in every dialect; mostly the value itself. */
+  readonly target: string;
+  /** Why a controller should not be given it, as the end of a sentence. */
   readonly unsafe: string | undefined;
+  /** The paths that it is applied to: what its captures come from, and what loses its tail. */
+  readonly paths: readonly RoutePath[];
+  /** The whole value with every target of it in this bucket. */
+  redirect(bucket: string): string;
 }
 
-export function rewritesOf(annotations: StringMap | null | undefined): readonly Rewrite[] {
-  return Object.entries(annotations ?? {})
-    .filter(([key]) => key.endsWith("/rewrite-target"))
-    .map(([key, value]) => {
-      const family = DIALECTS.get(key);
-      const unsafe = unsafeReason(value);
-      return { key, value, family: family ?? "append", isKnownDialect: family !== undefined, unsafe };
-    });
+export function replacesWholePath({ dialect }: Rewrite): boolean {
+  return REPLACING.has(dialect);
 }
 
 /** A plain path, with captures by number. No $name: nginx would put its own variables there. */
@@ -55,24 +56,29 @@ export function unsafeReason(value: string): string | undefined {
   return hasDotSegment ? "holds a . or .. segment" : undefined;
 }
 
+/** The same where a dialect has no captures. */
+export function unsafePlainReason(value: string): string | undefined {
+  return value.includes("$") ? "holds $, and there are no captures here" : unsafeReason(value);
+}
+
 /** The bucket a rewrite goes to, its first segment; undefined when there is none, as in `/` and `/$1`. */
-export function bucketOf(value: string): string | undefined {
-  return /^\/([^/$]+)/.exec(value)?.[1];
+export function bucketOf(target: string): string | undefined {
+  return /^\/([^/$]+)/.exec(target)?.[1];
 }
 
 /** The same rewrite into another bucket: `/old/x$1` becomes `/new/x$1`, and `/$1` becomes `/new/$1`. */
-export function redirectRewrite(value: string, bucket: string): string {
-  const named = bucketOf(value);
-  return `/${bucket}${named === undefined ? value : value.slice(1 + named.length)}`;
+export function redirectRewrite(target: string, bucket: string): string {
+  const named = bucketOf(target);
+  return `/${bucket}${named === undefined ? target : target.slice(1 + named.length)}`;
 }
 
 /** The numbers of the captures in a rewrite: `/b/$2` has [2]. */
-export function capturesOf(value: string): readonly number[] {
-  return [...value.matchAll(/\$([0-9])/g)].map((match) => Number(match[1]));
+export function capturesOf(target: string): readonly number[] {
+  return [...target.matchAll(/\$([0-9])/g)].map((match) => Number(match[1]));
 }
 
 /** A rewrite names its captures by one digit. */
-const MAX_CAPTURES = 9;
+export const MAX_CAPTURES = 9;
 
 /** How many captures a path has as a regular expression, up to 9: its `(`, but for `\(`, `[(]` and `(?:` and its like. */
 export function countCaptureGroups(path: string): number {

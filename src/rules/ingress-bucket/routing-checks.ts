@@ -5,16 +5,25 @@ import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import { violationOf } from "./codes.ts";
 import { type Examination, severityByStatic } from "./examination.ts";
-import { type IngressBackend, readTlsHosts } from "./ingress.ts";
+import { readTlsHosts } from "./ingress.ts";
 import type { CompiledParams } from "./params.ts";
+import type { Route, RouteBackend } from "./route.ts";
 
-export function checkBackends({ isStatic, ingress, params }: Examination): readonly Violation[] {
-  return isStatic ? ingress.backends.flatMap((backend) => checkBackend(backend, params)) : [];
+export function checkBackends({ isStatic, route, params }: Examination): readonly Violation[] {
+  return isStatic ? route.backends.flatMap((backend) => checkBackend(route.kind, backend, params)) : [];
 }
 
-function checkBackend(backend: IngressBackend, params: CompiledParams): readonly Violation[] {
-  const { pointer, key, serviceName, port } = backend;
-  const fix = "write backend: {service: {name: minio, port: {number: 9000}}}, or a Service that the policy lists";
+const STORAGE = {
+  Ingress: { backend: "backend: {service: {name: minio, port: {number: 9000}}}", port: "port: {number: 9000}" },
+  HTTPRoute: { backend: "backendRefs: [{name: minio, port: 9000}]", port: "port: 9000" },
+} as const;
+
+function checkBackend(
+  kind: Route["kind"],
+  { pointer, servicePointer, key, serviceName, port }: RouteBackend,
+  params: CompiledParams,
+): readonly Violation[] {
+  const fix = `write ${STORAGE[kind].backend}, or a Service that the policy lists`;
   if (serviceName === undefined) {
     const message = "the backend of a static site has to be a Service, not another resource";
     return [violationOf("ING-BACKEND", { path: pointer, message, fix, subject: key })];
@@ -22,7 +31,7 @@ function checkBackend(backend: IngressBackend, params: CompiledParams): readonly
   if (!params.backends.some((pattern) => matchesGlob(pattern, serviceName))) {
     return [
       violationOf("ING-BACKEND", {
-        path: `${pointer}/service/name`,
+        path: `${servicePointer}/name`,
         message: `the Service ${quoted(serviceName)} is not one that serves buckets (${params.backends.join(", ")})`,
         fix,
         subject: `${key} ${serviceName}`,
@@ -33,24 +42,34 @@ function checkBackend(backend: IngressBackend, params: CompiledParams): readonly
   return [
     violationOf("ING-BACKEND", {
       severity: "warning",
-      path: `${pointer}/service/port`,
+      path: `${servicePointer}/port`,
       message: `the port ${quoted(String(port))} is the web console's, which serves no objects`,
-      fix: "write port: {number: 9000}, where MinIO answers the S3 API",
+      fix: `write ${STORAGE[kind].port}, where MinIO answers the S3 API`,
       subject: `${key} ${port}`,
     }),
   ];
 }
 
-export function checkHosts({ isStatic, ingress }: Examination): readonly Violation[] {
-  return ingress.rules
+const NO_HOST = {
+  Ingress: {
+    message: "without a host the rule answers for every host of the controller",
+    fix: "write host: NAME.example.com",
+  },
+  HTTPRoute: {
+    message: "without hostnames the route answers for every host of its listener",
+    fix: "write hostnames: [NAME.example.com]",
+  },
+} as const;
+
+export function checkHosts({ isStatic, route }: Examination): readonly Violation[] {
+  return route.hosts
     .filter(({ host }) => host === "" || host === "*")
     .map(({ pointer, host }) =>
       violationOf("ING-HOST", {
         severity: severityByStatic(isStatic),
         subject: host,
-        path: `${pointer}/host`,
-        message: "without a host the rule answers for every host of the controller",
-        fix: "write host: NAME.example.com",
+        path: pointer,
+        ...NO_HOST[route.kind],
       }),
     );
 }
@@ -83,15 +102,15 @@ export function checkClass({ object }: Examination): readonly Violation[] {
   ];
 }
 
-export function checkTls({ object, ingress, params }: Examination): readonly Violation[] {
+export function checkTls({ object, route, params }: Examination): readonly Violation[] {
   if (params.tls === "off") return [];
   const covered = new Set(readTlsHosts(object));
   if (covered.has("*")) return [];
-  return ingress.rules
+  return route.hosts
     .filter(({ host }) => host !== "" && !covered.has(host) && !covered.has(host.replace(/^[^.]+/, "*")))
     .map(({ pointer, host }) =>
       violationOf("ING-TLS", {
-        path: `${pointer}/host`,
+        path: pointer,
         message: `no entry of spec.tls covers the host ${quoted(host)}`,
         fix: `add to spec.tls: {hosts: [${quoted(host)}], secretName: NAME-tls}`,
         subject: host,

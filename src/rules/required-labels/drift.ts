@@ -1,10 +1,10 @@
 /** LBL-DRIFT: a required label with one value on the object and another on its Pods. */
 import { fieldPath, jsonPointer } from "../../kube/json-pointer.ts";
+import { writeLabel } from "../../kube/label-syntax.ts";
 import { stringField } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import type { LabelPlace } from "./label-places.ts";
-import { writeLabel } from "./label-yaml.ts";
 import { isAccepted, type LabelChoice } from "./params.ts";
 
 export function findDrift(choices: readonly LabelChoice[], places: readonly LabelPlace[]): Violation[] {

@@ -1,11 +1,8 @@
 /** What a policy can ask for, and what it becomes when it loads. */
 import type { FromSchema } from "json-schema-to-ts";
+import { isLabelValue, LABEL_KEY, LABEL_KEY_LENGTH } from "../../kube/label-syntax.ts";
 import { compileLinearRegex, type LinearRegex } from "../../kube/linear-regex.ts";
 import { InvalidParams, type ParamsProblem } from "../rule.ts";
-
-/** A label key: a DNS-1123 subdomain and a slash, if any, before at most 63 characters. */
-const LABEL_KEY =
-  "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
 export const paramsSchema = {
   type: "object",
@@ -27,8 +24,7 @@ export const paramsSchema = {
             type: "array",
             minItems: 1,
             uniqueItems: true,
-            // 253 for the prefix, 63 for the name, and the slash.
-            items: { type: "string", maxLength: 317, pattern: LABEL_KEY },
+            items: { type: "string", maxLength: LABEL_KEY_LENGTH, pattern: LABEL_KEY },
           },
           where: {
             description:
@@ -43,6 +39,12 @@ export const paramsSchema = {
           },
           allowedRegex: {
             description: "RE2 pattern that the whole value must match, anchored or not; at most 1024 characters.",
+            type: "string",
+            minLength: 1,
+          },
+          default: {
+            description:
+              "The value that the first of anyOf gets on the object itself when it is created without any of them; not for where: template.",
             type: "string",
             minLength: 1,
           },
@@ -73,6 +75,7 @@ export interface LabelChoice {
   readonly where: "metadata" | "template" | "both";
   readonly allowEmpty: boolean;
   readonly allowedRegex?: LinearRegex;
+  readonly default?: string;
 }
 
 export function isAccepted({ allowEmpty, allowedRegex }: LabelChoice, value: string): boolean {
@@ -86,16 +89,39 @@ export interface CompiledParams {
   readonly privilegedUsers: readonly string[];
 }
 
-/** Throws InvalidParams with every pattern that can't be used. */
+/** Throws InvalidParams with every pattern and every default that can't be used. */
 export function compileParams({ labels, forbiddenPrefixes, privilegedUsers }: Params): CompiledParams {
   const problems: ParamsProblem[] = [];
-  const choices = labels.map(({ allowedRegex: pattern, ...choice }, index): LabelChoice => {
-    if (pattern === undefined) return choice;
-    const outcome = compileLinearRegex(pattern);
-    if ("regex" in outcome) return { ...choice, allowedRegex: outcome.regex };
-    problems.push({ pointer: `/labels/${index}/allowedRegex`, message: outcome.problem });
+  const choices = labels.map((label, index): LabelChoice => {
+    const choice = compileChoice(label, `/labels/${index}`, problems);
+    const problem = problemWithDefault(choice);
+    if (problem !== undefined) problems.push({ pointer: `/labels/${index}/default`, message: problem });
     return choice;
   });
   if (problems.length > 0) throw new InvalidParams(problems);
   return { choices, forbiddenPrefixes, privilegedUsers };
+}
+
+function compileChoice(
+  { allowedRegex: pattern, ...choice }: Params["labels"][number],
+  pointer: string,
+  problems: ParamsProblem[],
+): LabelChoice {
+  if (pattern === undefined) return choice;
+  const outcome = compileLinearRegex(pattern);
+  if ("regex" in outcome) return { ...choice, allowedRegex: outcome.regex };
+  problems.push({ pointer: `${pointer}/allowedRegex`, message: outcome.problem });
+  return choice;
+}
+
+/** A default that the policy itself would refuse, or that nothing would ever get. */
+function problemWithDefault(choice: LabelChoice): string | undefined {
+  const value = choice.default;
+  if (value === undefined) return undefined;
+  // A template is left as it was written: its labels may be part of a selector.
+  if (choice.where === "template") return "nothing is added to templates; with where: template there is no default";
+  if (!isLabelValue(value))
+    return "not a label value: at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+  if (!isAccepted(choice, value)) return `does not match allowedRegex ${choice.allowedRegex?.source}`;
+  return undefined;
 }

@@ -1,10 +1,10 @@
 /** LBL-MISSING, LBL-TEMPLATE and LBL-VALUE: whether each choice of labels is met in each place that it asks about. */
 import { fieldPath, jsonPointer } from "../../kube/json-pointer.ts";
+import { writeLabel } from "../../kube/label-syntax.ts";
 import { stringField } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import { isUnlabelled, type LabelledObject, type LabelPlace } from "./label-places.ts";
-import { writeLabel } from "./label-yaml.ts";
 import { isAccepted, type LabelChoice } from "./params.ts";
 import { type Suggestion, suggestLabel } from "./suggestion.ts";
 

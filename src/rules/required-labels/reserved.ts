@@ -1,11 +1,11 @@
 /** LBL-FORBIDDEN: labels under a reserved prefix that somebody without the privilege sets, changes or removes. */
 import { fieldPath, jsonPointer } from "../../kube/json-pointer.ts";
+import { writeLabel } from "../../kube/label-syntax.ts";
 import { stringField } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { Violation } from "../rule.ts";
 import type { LabelledObject, LabelPlace } from "./label-places.ts";
-import { writeLabel } from "./label-yaml.ts";
-import type { CompiledParams } from "./params.ts";
+import type { CompiledParams, LabelChoice } from "./params.ts";
 
 /** Labels that the API server itself puts on what a user sends, by group-resource. */
 const SET_BY_API_SERVER: Readonly<Record<string, readonly string[]>> = {
@@ -15,7 +15,7 @@ const SET_BY_API_SERVER: Readonly<Record<string, readonly string[]>> = {
 
 /** Templates count like the object: what a controller makes of them is never judged (see `isMadeByController`). */
 export function findReservedLabels(
-  { forbiddenPrefixes, privilegedUsers }: CompiledParams,
+  { choices, forbiddenPrefixes, privilegedUsers }: CompiledParams,
   username: string,
   { resource, operation, places, oldPlaces }: LabelledObject,
 ): Violation[] {
@@ -32,9 +32,17 @@ export function findReservedLabels(
       if (prefix === undefined || exempt.includes(key)) return [];
       const oldValue = stringField(before, key);
       const newValue = stringField(place.labels, key);
+      if (operation === "CREATE" && choices.some((choice) => isDefault(choice, place, key, newValue))) return [];
       return oldValue === newValue ? [] : describeChange(place, prefix, key, oldValue, newValue);
     });
   });
+}
+
+/** What the rule itself adds when the object is created; who has added it can't be seen afterwards. */
+function isDefault(choice: LabelChoice, place: LabelPlace, key: string, value: string | undefined): boolean {
+  return (
+    place.level === "object" && choice.default !== undefined && choice.anyOf[0] === key && choice.default === value
+  );
 }
 
 function describeChange(

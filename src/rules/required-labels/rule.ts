@@ -1,8 +1,11 @@
+import { setLabels } from "../../kube/json-patch.ts";
 import { groupResource, labelOf, recordList } from "../../kube/objects.ts";
 import { NO_VERDICT, type ResourceRule, type Rule, type RuleInput } from "../rule.ts";
+import { findDefaults, labelsWith, withLabels } from "./defaults.ts";
 import { findDrift } from "./drift.ts";
 import { type LabelledObject, labelPlacesOf } from "./label-places.ts";
 import { type CompiledParams, compileParams, type Params, paramsSchema } from "./params.ts";
+import { prefilterLabels } from "./prefilter.ts";
 import { findUnmetChoices } from "./required.ts";
 import { findReservedLabels } from "./reserved.ts";
 
@@ -23,8 +26,11 @@ const judgedResources = new Set(
 export const requiredLabels: Rule<Params, CompiledParams> = {
   id: "required-labels",
   summary:
-    "Require labels on objects and on the Pods that they make, and keep reserved labels to those who may set them",
+    "Require labels on objects and on the Pods that they make, add defaults, and keep reserved labels to those who may set them",
   resources,
+  // Who updates an object has read it: what is missing then was taken away.
+  mutates: resources.map((row) => ({ ...row, operations: ["CREATE"] })),
+  mutatesWith: ({ choices }) => choices.some((choice) => choice.default !== undefined),
   codes: [
     {
       code: "LBL-MISSING",
@@ -50,20 +56,28 @@ export const requiredLabels: Rule<Params, CompiledParams> = {
   ],
   paramsSchema,
   compile: compileParams,
+  prefilter: prefilterLabels,
 
   evaluate(input) {
-    const { operation, object, oldObject, request, params } = input;
+    const { operation, object, oldObject, request, params, mutate } = input;
     if (!judgedResources.has(request.resource) || isMadeByController(input)) return NO_VERDICT;
+    const isSolver = isChallengeSolver(input);
+    const places = labelPlacesOf(request.resource, object);
+    const isPatched = mutate && operation === "CREATE" && !isSolver && Boolean(object.metadata);
+    const added = isPatched ? findDefaults(params.choices, places) : {};
     const labelled: LabelledObject = {
       resource: request.resource,
       operation,
-      places: labelPlacesOf(request.resource, object),
+      places: places.map((place) => withLabels(place, added)),
       oldPlaces: oldObject ? labelPlacesOf(request.resource, oldObject) : [],
     };
-    const required = isChallengeSolver(input)
+    const required = isSolver
       ? []
       : [...findUnmetChoices(params.choices, labelled), ...findDrift(params.choices, labelled.places)];
-    return { violations: [...required, ...findReservedLabels(params, request.username, labelled)], patches: [] };
+    return {
+      violations: [...required, ...findReservedLabels(params, request.username, labelled)],
+      patches: setLabels(object, labelsWith(places, added)),
+    };
   },
 };
 

@@ -1,10 +1,10 @@
 /** The label to set in place of a missing or wrong one, as far as the object itself tells. */
 import { fieldPath } from "../../kube/json-pointer.ts";
+import { isLabelValue } from "../../kube/label-syntax.ts";
 import { nearMiss } from "../../kube/near-miss.ts";
 import { stringField } from "../../kube/objects.ts";
 import { quoted } from "../../kube/quoted.ts";
 import type { LabelledObject, LabelPlace } from "./label-places.ts";
-import { isLabelValue } from "./label-yaml.ts";
 import { isAccepted, type LabelChoice } from "./params.ts";
 
 export interface Suggestion {

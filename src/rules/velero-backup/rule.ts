@@ -14,6 +14,7 @@ import { judgeText } from "./list-text.ts";
 import { judgeOptInLists, judgeOptOutLists, pathOf } from "./lists.ts";
 import { type Params, paramsSchema } from "./params.ts";
 import { judgePlacement } from "./placement.ts";
+import { prefilter } from "./prefilter.ts";
 import { repairsOf } from "./repairs.ts";
 import { BACKUP_VOLUMES, EXCLUDED_VOLUMES } from "./volume-list.ts";
 
@@ -29,8 +30,10 @@ export const veleroBackup: Rule<Params> = {
   ],
   // A patched template would be a change for its controller to roll out: CREATE of Pods, nothing else.
   mutates: [{ group: "", version: "v1", resources: ["pods"], operations: ["CREATE"] }],
+  mutatesWith: (params) => params.mode === "opt-in",
   codes: CODES,
   paramsSchema,
+  prefilter,
   evaluate(input) {
     const { object, request, params } = input;
     const pod = backedUpPodOf(request.resource, object);
