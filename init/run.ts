@@ -9,7 +9,7 @@ import { type WebhookConfigurations, webhookConfigurations } from "../src/cluste
 import type { InitConfig } from "../src/config.ts";
 import type { Policy } from "../src/policy/policy.ts";
 import { policyHash } from "../src/policy/policy-hash.ts";
-import { desiredWebhooks } from "../src/registration/desired.ts";
+import { desiredWebhooks, registrationHash } from "../src/registration/desired.ts";
 import type { Logger } from "../src/telemetry/logger.ts";
 import { writePair } from "../src/tls/files.ts";
 import { type Clock, retryUntil } from "./backoff.ts";
@@ -95,6 +95,11 @@ async function registerEverywhere(
     const common = { configurations, own, pods, deadline, clock, logger };
     written = (await registerCa({ ...common, kind, name, creation })) || written;
   }
-  writeRegistration(config.certDir, { policyHash: policyHash(policies), webhooks: names });
+  writeRegistration(config.certDir, {
+    policyHash: policyHash(policies),
+    registrationHash: registrationHash(policies),
+    namespace,
+    webhooks: names,
+  });
   return written;
 }

@@ -2,14 +2,13 @@
 import closeWithGrace from "close-with-grace";
 import { readServerConfig } from "./config.ts";
 import { describeFailure } from "./errors.ts";
-import { loadPolicies } from "./policy/load.ts";
-import { policyHash } from "./policy/policy-hash.ts";
-import { indexPolicies } from "./policy/policy-index.ts";
+import { readPolicyFiles } from "./policy/load.ts";
+import { registrationHash } from "./registration/desired.ts";
 import { rules } from "./rules/index.ts";
 import { createAdmissionListener, createHealthListener } from "./server/app.ts";
 import { closeGracefully, createAdmissionServer, createHealthServer, listen } from "./server/listen.ts";
-import { registrationNotes } from "./server/registration-note.ts";
 import { servePairOf } from "./server/served-pair.ts";
+import { servePolicies } from "./server/served-policies.ts";
 import { watchTlsErrors } from "./server/tls-errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -22,19 +21,19 @@ const CLOSE_SECONDS = 35;
 async function main(): Promise<void> {
   const config = readServerConfig();
   const logger = createLogger("server", config.logLevel);
-  const index = indexPolicies(loadPolicies(config.policyDir, rules));
-  const loadedHash = policyHash(index.policies);
-  const first = readServingPair(config.certDir);
   const metrics = createMetrics();
+  const now = (): Date => new Date();
+  const files = readPolicyFiles(config.policyDir);
+  const { policyDir: directory, certDir } = config;
+  const policies = servePolicies({ directory, certDir, files, rules, registrationHash, metrics, logger, now });
+  const first = readServingPair(config.certDir);
 
   let draining = false;
-  const now = (): Date => new Date();
-  const policies = () => index;
   const admission = createAdmissionServer(
     { cert: first.certPem, key: first.keyPem },
     createAdmissionListener({
-      policies,
-      recorder: createRecorder(logger, metrics, policies),
+      policies: policies.current,
+      recorder: createRecorder(logger, metrics, policies.current),
       metrics,
       logger,
       now,
@@ -42,7 +41,7 @@ async function main(): Promise<void> {
     }),
   );
   watchTlsErrors(admission, metrics, logger);
-  const served = servePairOf({ directory: config.certDir, first, server: admission, metrics, logger, now });
+  const served = servePairOf({ directory: certDir, first, server: admission, metrics, logger, now });
   const health = createHealthServer(
     createHealthListener(
       () => [
@@ -51,7 +50,7 @@ async function main(): Promise<void> {
         ...unservableReasons(served.current(), now()),
       ],
       metrics.registry,
-      () => registrationNotes(config.certDir, loadedHash),
+      policies.notes,
     ),
   );
 
@@ -64,6 +63,7 @@ async function main(): Promise<void> {
     await closeGracefully(admission);
     health.close();
     served.stop();
+    policies.stop();
     logger.info("closed");
   });
 
@@ -73,8 +73,8 @@ async function main(): Promise<void> {
     {
       port: config.port,
       healthPort: config.healthPort,
-      policies: index.policies.map((policy) => policy.name),
-      policyHash: loadedHash,
+      policies: policies.current().policies.map((policy) => policy.name),
+      policyHash: policies.hash(),
       certificateNotAfter: served.current().leaf.notAfter.toISOString(),
     },
     "serving",

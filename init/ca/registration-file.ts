@@ -7,6 +7,9 @@ const FILE_NAME = "registration.json";
 
 export interface Registration {
   readonly policyHash: string;
+  /** Of the entries that these policies ask for. */
+  readonly registrationHash: string;
+  readonly namespace: string;
   /** Names of the entries that these policies ask for. */
   readonly webhooks: readonly string[];
 }

@@ -59,6 +59,7 @@ export function decode(body: Uint8Array): AdmissionRequest {
     name: readString(request, "name"),
     namespace: readString(request, "namespace"),
     username: userInfo ? readString(userInfo, "username") : "",
+    groups: userInfo ? readStrings(userInfo, "groups") : [],
     dryRun: request.dryRun === true,
     ...(object ? { object } : {}),
     ...(oldObject ? { oldObject } : {}),
@@ -115,6 +116,15 @@ function readString(parent: Readonly<Record<string, unknown>>, field: string): s
   const value = parent[field];
   if (value === undefined || value === null) return "";
   if (typeof value !== "string") throw new DecodeError("request", `${field} is not a string`);
+  return value;
+}
+
+function readStrings(parent: Readonly<Record<string, unknown>>, field: string): readonly string[] {
+  const value = parent[field];
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+    throw new DecodeError("request", `${field} is not a list of strings`);
+  }
   return value;
 }
 

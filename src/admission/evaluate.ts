@@ -1,9 +1,11 @@
 import { applyPatches, type JsonPatchOperation } from "../kube/json-patch.ts";
 import { groupResource, type KubernetesObject } from "../kube/objects.ts";
 import { isTrustedController } from "../kube/owners.ts";
-import type { Policy } from "../policy/policy.ts";
+import { findException, type PolicyException, stateOf } from "../policy/exceptions.ts";
+import { CANARY_MESSAGE, type Policy } from "../policy/policy.ts";
 import type { JudgedOperation, RuleInput, Severity, Violation } from "../rules/rule.ts";
 import type { Match } from "./match.ts";
+import { judgePolicyFiles } from "./policy-files.ts";
 import type { AdmissionRequest, Call, Effect, JudgedViolation, Outcome } from "./types.ts";
 
 /** The API server no longer waits for the answer: 504, and failurePolicy decides. */
@@ -14,8 +16,11 @@ export class DeadlineExceeded extends Error {
   }
 }
 
+const REFUSED = { allowed: false, judged: [], patches: [] } as const;
+
 export function evaluate(call: Call, matched: Match, request: AdmissionRequest): Outcome {
-  if (matched.kind === "canary") return { allowed: false, judged: [], patches: [], canary: true };
+  if (matched.kind === "canary") return { ...REFUSED, refusal: { message: CANARY_MESSAGE, causes: [] } };
+  if (matched.kind === "policy-files") return judgePolicyFiles(matched.checked);
   if (matched.kind === "skip") return { allowed: true, judged: [], patches: [], skipped: matched.reason };
   const { object } = request;
   if (!object) throw new Error("decode lets no CREATE or UPDATE without an object through");
@@ -53,19 +58,48 @@ function validate(
   const judged: JudgedViolation[] = [];
   for (const policy of policies) {
     if (call.isPastDeadline()) throw new DeadlineExceeded();
-    const { violations } = policy.rule.evaluate(ruleInput(call, operation, policy, request, object, request.oldObject));
+    const violations = violationsOf(policy, ruleInput(call, operation, policy, request, object, request.oldObject));
     if (violations.length === 0) continue;
     const before = fingerprintsBefore(call, operation, policy, request);
     for (const violation of violations) {
       const severity = severityOf(policy, violation);
       if (severity === "off") continue;
-      const wanted = effectOf(policy, severity, request.username);
-      // A policy that only audits stays silent about what was wrong before, too.
-      const effect = wanted !== "audit" && before.has(fingerprint(violation)) ? "existing" : wanted;
-      judged.push({ policy, violation, severity, effect });
+      const exception = exceptionFrom(call, policy, request, object, violation);
+      const effect = exception ? "excepted" : effectOf(policy, severity, request.username);
+      judged.push({
+        policy,
+        violation,
+        severity,
+        // Silent effects stay silent about what was wrong before, too.
+        effect: isTold(effect) && before.has(fingerprint(violation)) ? "existing" : effect,
+        ...(exception ? { exception, isLapsing: stateOf(exception, call.now) === "lapsing" } : {}),
+      });
     }
   }
   return { allowed: !judged.some(({ effect }) => effect === "deny"), judged, patches: [] };
+}
+
+/**
+ * What a rule would still patch, the mutating webhook has not patched: its call was lost, and failurePolicy Ignore let the
+ * object through as it was. Then it is judged as it is.
+ */
+function violationsOf({ rule }: Policy, input: RuleInput<unknown>): readonly Violation[] {
+  const { violations, patches } = rule.evaluate(input);
+  return patches.length === 0 ? violations : rule.evaluate({ ...input, mutate: false }).violations;
+}
+
+function isTold(effect: Effect): boolean {
+  return effect === "deny" || effect === "warn";
+}
+
+function exceptionFrom(
+  { now }: Call,
+  { exceptions }: Policy,
+  { namespace }: AdmissionRequest,
+  object: KubernetesObject,
+  { code }: Violation,
+): PolicyException | undefined {
+  return exceptions.length === 0 ? undefined : findException(exceptions, { code, namespace, object, now });
 }
 
 /** The ratchet: what the old object violates already is not a reason to refuse the new one. */
@@ -75,7 +109,7 @@ function fingerprintsBefore(
   policy: Policy,
   request: AdmissionRequest,
 ): ReadonlySet<string> {
-  if (operation !== "UPDATE" || !request.oldObject) return NOTHING_BEFORE;
+  if (operation !== "UPDATE" || !request.oldObject || !policy.ratchet) return NOTHING_BEFORE;
   const { violations } = policy.rule.evaluate(
     ruleInput(call, operation, policy, request, request.oldObject, undefined),
   );

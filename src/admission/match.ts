@@ -1,12 +1,15 @@
 import { annotationOf, groupResource } from "../kube/objects.ts";
-import { CANARY_ENTRY, type Policy } from "../policy/policy.ts";
+import type { CompiledFiles } from "../policy/files.ts";
+import { CANARY_ENTRY, POLICIES_ENTRY, type Policy } from "../policy/policy.ts";
 import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { JudgedOperation } from "../rules/rule.ts";
+import { policyFilesOf } from "./policy-files.ts";
 import type { AdmissionRequest, Call, SkipReason } from "./types.ts";
 
 /** What the next stage has to do with the request. */
 export type Match =
   | { readonly kind: "canary" }
+  | { readonly kind: "policy-files"; readonly checked: CompiledFiles }
   | { readonly kind: "skip"; readonly reason: SkipReason }
   | { readonly kind: "judge"; readonly operation: JudgedOperation; readonly policies: readonly Policy[] };
 
@@ -17,9 +20,22 @@ export function match(call: Call, request: AdmissionRequest, policies: PolicyInd
   const reason = skipReason(request);
   if (reason) return { kind: "skip", reason };
   const { phase, entry } = call;
+  if (phase === "validate" && entry === POLICIES_ENTRY) {
+    const files = policyFilesOf(request);
+    return files === undefined
+      ? { kind: "judge", operation, policies: [] }
+      : { kind: "policy-files", checked: policies.checkFiles(files) };
+  }
   const resource = groupResource(request.resource);
-  const { namespace } = request;
-  return { kind: "judge", operation, policies: policies.matching({ phase, entry, operation, resource, namespace }) };
+  const { username, groups } = request;
+  const query = { phase, entry, operation, resource, namespace: namespaceOf(request), requester: { username, groups } };
+  return { kind: "judge", operation, policies: policies.matching(query) };
+}
+
+/** A Namespace counts as in itself, which a request says only once it has a name: of `generateName` the beginning counts. */
+function namespaceOf({ namespace, resource, object }: AdmissionRequest): string {
+  if (namespace !== "" || resource.group !== "" || resource.resource !== "namespaces") return namespace;
+  return object?.metadata?.name || object?.metadata?.generateName || "";
 }
 
 function skipReason({ subResource, object, oldObject, resource }: AdmissionRequest): SkipReason | undefined {

@@ -1,5 +1,4 @@
 import { fieldPath } from "../kube/json-pointer.ts";
-import { CANARY_MESSAGE } from "../policy/policy.ts";
 import type {
   AdmissionRequest,
   AdmissionResponse,
@@ -7,6 +6,7 @@ import type {
   Effect,
   JudgedViolation,
   Outcome,
+  StatusCause,
 } from "./types.ts";
 
 /** Documentation of AdmissionResponse: warnings longer than 120 characters, or many, may be cut by the API server. */
@@ -20,20 +20,17 @@ const MAX_AUDIT_CHARACTERS = 256;
 /** Violations that a refusal names; nobody mends more at a time. */
 const MAX_CAUSES = 50;
 
-export { CANARY_MESSAGE };
-
 export function respond(request: AdmissionRequest, outcome: Outcome): AdmissionReview {
   return { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: response(request.uid, outcome) };
 }
 
 function response(uid: string, outcome: Outcome): AdmissionResponse {
-  if (outcome.canary) return { uid, allowed: false, status: forbidden(CANARY_MESSAGE) };
-  const denied = outcome.judged.filter(({ effect }) => effect === "deny");
-  const warnings = warningsOf(outcome.judged);
+  const warnings = warningsOf(outcome);
+  const status = statusOf(outcome);
   return {
     uid,
     allowed: outcome.allowed,
-    ...(denied.length > 0 ? { status: denialOf(denied) } : {}),
+    ...(status ? { status } : {}),
     // A patchType without a patch breaks the contract.
     ...(outcome.patches.length > 0 ? { patchType: "JSONPatch" as const, patch: base64(outcome.patches) } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
@@ -41,12 +38,31 @@ function response(uid: string, outcome: Outcome): AdmissionResponse {
   };
 }
 
+function statusOf({ refusal, judged }: Outcome): AdmissionResponse["status"] {
+  if (refusal) return forbidden(refusal.message.split("\n").map(escapeControls).join("\n"), refusal.causes);
+  const denied = judged.filter(({ effect }) => effect === "deny");
+  return denied.length === 0 ? undefined : denialOf(denied);
+}
+
 function base64(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64");
 }
 
-function forbidden(message: string) {
-  return { code: 403, reason: "Forbidden", message };
+function forbidden(message: string, causes: readonly StatusCause[]) {
+  return {
+    code: 403,
+    reason: "Forbidden",
+    message: cut(message, MAX_MESSAGE_CHARACTERS),
+    ...(causes.length > 0 ? { details: { causes: causes.slice(0, MAX_CAUSES).map(bounded) } } : {}),
+  };
+}
+
+function bounded({ reason, message, field }: StatusCause): StatusCause {
+  return {
+    reason,
+    message: cut(escapeControls(message), MAX_AUDIT_CHARACTERS),
+    field: cut(escapeControls(field), MAX_AUDIT_CHARACTERS),
+  };
 }
 
 /** Every violation, each with code, field and what to do; a list when there are several. */
@@ -56,16 +72,10 @@ function denialOf(denied: readonly JudgedViolation[]) {
   const lines = [...named.map(describe), ...more];
   const message =
     lines.length === 1 ? lines.join() : `${denied.length} violations\n${lines.map((line) => `- ${line}`).join("\n")}`;
-  return {
-    ...forbidden(cut(message, MAX_MESSAGE_CHARACTERS)),
-    details: {
-      causes: named.map(({ violation }) => ({
-        reason: violation.code,
-        message: cut(escapeControls(violation.message), MAX_AUDIT_CHARACTERS),
-        field: cut(escapeControls(fieldPath(violation.path)), MAX_AUDIT_CHARACTERS),
-      })),
-    },
-  };
+  const causes = named.map(({ violation: { code, path, message: text } }) => {
+    return { reason: code, message: text, field: fieldPath(path) };
+  });
+  return forbidden(message, causes);
 }
 
 function describe({ policy, violation }: JudgedViolation): string {
@@ -74,24 +84,28 @@ function describe({ policy, violation }: JudgedViolation): string {
   return `${message}${summarise(violation)} (policy ${policy.name}${runbook})`;
 }
 
-function summarise({ code, path, message, fix }: JudgedViolation["violation"]): string {
+export function summarise({ code, path, message, fix }: JudgedViolation["violation"]): string {
   const field = fieldPath(path);
   return escapeControls(`${code} ${field === "" ? "" : `${field}: `}${message}${fix === undefined ? "" : `; ${fix}`}`);
 }
 
-function warningsOf(judged: readonly JudgedViolation[]): string[] {
-  const linesOf = (wanted: Effect): readonly string[] => {
-    const lines = judged.filter(({ effect }) => effect === wanted).map(({ violation }) => summarise(violation));
-    return [...new Set(lines.map((line) => cut(line, MAX_WARNING_CHARACTERS)))];
-  };
+function warningsOf({ judged, notices = [] }: Outcome): string[] {
+  const linesOf = (wanted: Effect): readonly string[] =>
+    judged.filter(({ effect }) => effect === wanted).map(({ violation }) => summarise(violation));
+  const lapsing = judged.flatMap((entry) => (entry.isLapsing ? [announceEnd(entry)] : []));
   return [
-    ...capped(linesOf("warn"), MAX_WARNINGS - MAX_EXISTING_WARNINGS),
+    ...capped([...linesOf("warn"), ...lapsing, ...notices], MAX_WARNINGS - MAX_EXISTING_WARNINGS),
     ...capped(linesOf("existing"), MAX_EXISTING_WARNINGS),
   ];
 }
 
-/** The first `limit` and, when there are more, how many more. */
-function capped(lines: readonly string[], limit: number): readonly string[] {
+function announceEnd({ policy, violation, exception }: JudgedViolation): string {
+  return `${violation.code} passes until ${exception?.until} only (${exception?.reason}); policy ${policy.name}`;
+}
+
+/** The first `limit`, each once and short enough, and, when there are more, how many more. */
+function capped(texts: readonly string[], limit: number): readonly string[] {
+  const lines = [...new Set(texts.map((text) => cut(escapeControls(text), MAX_WARNING_CHARACTERS)))];
   return lines.length <= limit ? lines : [...lines.slice(0, limit - 1), `+${lines.length - limit + 1} more`];
 }
 

@@ -4,6 +4,7 @@
  */
 import type { JsonPatchOperation } from "../kube/json-patch.ts";
 import type { GroupVersionResource, KubernetesObject } from "../kube/objects.ts";
+import type { PolicyException } from "../policy/exceptions.ts";
 import type { Phase, Policy } from "../policy/policy.ts";
 import type { Severity, Violation } from "../rules/rule.ts";
 
@@ -33,6 +34,7 @@ export interface AdmissionRequest {
   readonly name: string;
   readonly namespace: string;
   readonly username: string;
+  readonly groups: readonly string[];
   readonly dryRun: boolean;
   /** Present on CREATE and UPDATE. */
   readonly object?: KubernetesObject;
@@ -52,7 +54,9 @@ export type Effect =
   /** Only in the audit annotations. */
   | "audit"
   /** Was wrong before this update: a warning, whatever the policy says. */
-  | "existing";
+  | "existing"
+  /** Let through by an exception; in the audit annotations like the others. */
+  | "excepted";
 
 export interface JudgedViolation {
   readonly policy: Policy;
@@ -60,6 +64,16 @@ export interface JudgedViolation {
   /** After the policy's severities. */
   readonly severity: Severity;
   readonly effect: Effect;
+  /** With the effect "excepted". */
+  readonly exception?: PolicyException;
+  /** That exception ends within days. */
+  readonly isLapsing?: boolean;
+}
+
+/** A refusal that is not a policy's: of the canary, or of a ConfigMap with bad policies. */
+export interface Refusal {
+  readonly message: string;
+  readonly causes: readonly StatusCause[];
 }
 
 export interface Outcome {
@@ -68,8 +82,9 @@ export interface Outcome {
   readonly judged: readonly JudgedViolation[];
   readonly patches: readonly JsonPatchOperation[];
   readonly skipped?: SkipReason;
-  /** The request was the canary, which is refused by definition. */
-  readonly canary?: true;
+  readonly refusal?: Refusal;
+  /** Warnings that are not about violations. */
+  readonly notices?: readonly string[];
 }
 
 /** Told of every review that got a verdict. */

@@ -1,66 +1,117 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { Ajv, type ValidateFunction } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
-import { fieldPath } from "../kube/json-pointer.ts";
-import { nearMiss } from "../kube/near-miss.ts";
-import { groupResource } from "../kube/objects.ts";
+import { groupResource, isRecord } from "../kube/objects.ts";
 import { InvalidParams, type JudgedOperation, type ResourceRule, type Rule } from "../rules/rule.ts";
 import type { Document, Problem } from "./document.ts";
+import { endOfDay, type PolicyException } from "./exceptions.ts";
 import type { Policy } from "./policy.ts";
 import { digestSpec } from "./policy-hash.ts";
-import { policySchema } from "./schema.ts";
+import { unreachableReason } from "./reach.ts";
+import { EXCEPTION_SCHEMA, policySchema } from "./schema.ts";
+import { describeErrors, describeProblem, didYouMean, suggest } from "./schema-errors.ts";
 
-export interface CompiledPolicy {
+/** What a document holds; neither where it has problems. */
+export interface CompiledDocument {
   readonly policy?: Policy;
+  readonly exception?: ExceptionDocument;
   readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+export interface ExceptionDocument {
+  /** Names, in the order of spec.policies. */
+  readonly policies: readonly string[];
+  readonly exception: PolicyException & { readonly name: string };
 }
 
 type PolicyDocument = FromSchema<ReturnType<typeof policySchema>>;
+type RawException = FromSchema<typeof EXCEPTION_SCHEMA>["spec"];
+
+const KINDS = ["Policy", "Exception"];
 
 /** ajv and the schemas are made once for all documents; params schemas on first use. */
-export function createPolicyCompiler(rules: readonly Rule[]): (document: Document) => CompiledPolicy {
+export function createPolicyCompiler(rules: readonly Rule[]): (document: Document) => CompiledDocument {
   const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, useDefaults: true, verbose: true });
   const validatePolicy = ajv.compile<PolicyDocument>(policySchema(rules));
+  const validateException = ajv.compile<FromSchema<typeof EXCEPTION_SCHEMA>>(EXCEPTION_SCHEMA);
   const validateParams = new Map<string, ValidateFunction>();
-  return (document) => {
-    const value = document.value;
-    if (!validatePolicy(value)) {
-      return { problems: describeErrors(document, "", validatePolicy.errors ?? []) };
+
+  function paramsValidator(rule: Rule): ValidateFunction {
+    const validate = validateParams.get(rule.id) ?? ajv.compile(rule.paramsSchema);
+    validateParams.set(rule.id, validate);
+    return validate;
+  }
+
+  function compileParams(document: Document, rule: Rule, params: unknown): Params {
+    const validate = paramsValidator(rule);
+    if (!validate(params)) return { problems: describeErrors(document, "/spec/params", validate.errors ?? []) };
+    try {
+      return { params: rule.compile ? rule.compile(params) : params, problems: [] };
+    } catch (error) {
+      if (!(error instanceof InvalidParams)) throw error;
+      const describe = ({ pointer, message }: (typeof error.problems)[number]) =>
+        describeProblem(document, `/spec/params${pointer}`, message);
+      return { problems: error.problems.map(describe) };
     }
-    const rule = rules.find((candidate) => candidate.id === value.spec.rule);
-    if (!rule) throw new Error(`the schema allows a rule that is not in the list: ${value.spec.rule}`);
-    let validate = validateParams.get(rule.id);
-    if (!validate) {
-      validate = ajv.compile(rule.paramsSchema);
-      validateParams.set(rule.id, validate);
-    }
+  }
+
+  function compilePolicy(document: Document): CompiledDocument {
+    const { value } = document;
+    if (!validatePolicy(value)) return failed(describeErrors(document, "", validatePolicy.errors ?? []));
     const { spec } = value;
-    const problems: Problem[] = [];
-    let params: unknown = spec.params;
-    if (!validate(params)) {
-      problems.push(...describeErrors(document, "/spec/params", validate.errors ?? []));
-    } else {
-      try {
-        params = rule.compile ? rule.compile(params) : params;
-      } catch (error) {
-        if (!(error instanceof InvalidParams)) throw error;
-        problems.push(
-          ...error.problems.map(({ pointer, message }) => describe(document, `/spec/params${pointer}`, message)),
-        );
-      }
-    }
-    problems.push(...checkResources(document, spec.match.resources ?? [], rule));
-    problems.push(...checkCodes(document, Object.keys(spec.severities), rule));
+    const rule = rules.find((candidate) => candidate.id === spec.rule);
+    if (!rule) throw new Error(`the schema allows a rule that is not in the list: ${spec.rule}`);
+    const params = compileParams(document, rule, spec.params);
+    const problems = [
+      ...params.problems,
+      ...checkResources(document, spec.match.resources ?? [], rule),
+      ...checkCodes(document, "/spec/severities", Object.keys(spec.severities), rule),
+      ...spec.exceptions.flatMap((exception, index) => [
+        ...checkUntil(document, `/spec/exceptions/${index}`, exception.until),
+        ...checkCodes(document, `/spec/exceptions/${index}/codes`, exception.codes ?? [], rule),
+      ]),
+    ];
     if (spec.mutate === true && !rule.mutates) {
-      problems.push(describe(document, "/spec/mutate", `the rule ${rule.id} never patches; leave mutate out`));
+      const message = `the rule ${rule.id} never patches; leave mutate out`;
+      problems.push(describeProblem(document, "/spec/mutate", message));
     }
-    if (problems.length > 0) return { problems };
-    return { policy: Object.freeze(toPolicy(value, rule, params)), problems };
+    if (problems.length > 0) return failed(problems);
+    const policy = Object.freeze(toPolicy(value, rule, params.params));
+    const unreachable = unreachableReason(policy);
+    const warnings = unreachable ? [describeProblem(document, unreachable.pointer, unreachable.reason)] : [];
+    return { policy, problems, warnings };
+  }
+
+  function compileException(document: Document): CompiledDocument {
+    const { value } = document;
+    if (!validateException(value)) return failed(describeErrors(document, "", validateException.errors ?? []));
+    const problems = checkUntil(document, "/spec", value.spec.until);
+    if (problems.length > 0) return failed(problems);
+    const exception = { ...toException(value.spec), name: value.metadata.name };
+    return { exception: { policies: value.spec.policies, exception }, problems, warnings: [] };
+  }
+
+  return (document) => {
+    const kind = isRecord(document.value) ? document.value.kind : undefined;
+    if (kind === "Exception") return compileException(document);
+    if (typeof kind !== "string" || kind === "Policy") return compilePolicy(document);
+    const message = `must be Policy or Exception, not ${JSON.stringify(kind)}${didYouMean(kind, KINDS)}`;
+    return failed([describeProblem(document, "/kind", message)]);
   };
+}
+
+interface Params {
+  readonly params?: unknown;
+  readonly problems: readonly Problem[];
+}
+
+function failed(problems: readonly Problem[]): CompiledDocument {
+  return { problems, warnings: [] };
 }
 
 function toPolicy({ metadata, spec }: PolicyDocument, rule: Rule, params: unknown): Policy {
   const { match } = spec;
-  const mutate = spec.mutate ?? rule.mutates !== undefined;
+  const mutate = (spec.mutate ?? true) && rule.mutates !== undefined && (rule.mutatesWith?.(params) ?? true);
   const narrow = (resources: readonly ResourceRule[]): readonly ResourceRule[] =>
     narrowTo(resources, match.resources, match.operations);
   return {
@@ -72,16 +123,30 @@ function toPolicy({ metadata, spec }: PolicyDocument, rule: Rule, params: unknow
     mutates: mutate ? narrow(rule.mutates ?? []) : [],
     mutate,
     namespaces: { ...match.namespaces },
+    subjects: { ...match.subjects },
     ...(match.namespaceSelector ? { namespaceSelector: match.namespaceSelector } : {}),
     ...(match.objectSelector ? { objectSelector: match.objectSelector } : {}),
     validationActions: spec.validationActions,
     failurePolicy: spec.failurePolicy,
     severities: spec.severities as Policy["severities"],
     promoteWarnings: spec.promoteWarnings,
+    ratchet: spec.ratchet,
+    exceptions: spec.exceptions.map(toException),
     trustedControllers: spec.trustedControllers,
     restoreServiceAccounts: spec.restoreServiceAccounts,
     ...(spec.message === undefined ? {} : { message: spec.message }),
     ...(spec.runbookURL === undefined ? {} : { runbookURL: spec.runbookURL }),
+  };
+}
+
+function toException({ namespaces, names, codes, until, reason }: Omit<RawException, "policies">): PolicyException {
+  return {
+    ...(namespaces ? { namespaces } : {}),
+    ...(names ? { names } : {}),
+    ...(codes ? { codes } : {}),
+    until,
+    endMs: endOfDay(until) ?? 0,
+    reason,
   };
 }
 
@@ -106,83 +171,26 @@ function checkResources(document: Document, resources: readonly string[], rule: 
   const known = rule.resources.flatMap((entry) =>
     entry.resources.map((resource) => groupResource({ ...entry, resource })),
   );
-  return resources.flatMap((resource, index) =>
-    known.includes(resource)
-      ? []
-      : [
-          describe(
-            document,
-            `/spec/match/resources/${index}`,
-            `the rule ${rule.id} doesn't know ${JSON.stringify(resource)}${suggest(resource, known)}`,
-          ),
-        ],
-  );
+  return resources.flatMap((resource, index) => {
+    if (known.includes(resource)) return [];
+    const message = `the rule ${rule.id} doesn't know ${JSON.stringify(resource)}${suggest(resource, known)}`;
+    return [describeProblem(document, `/spec/match/resources/${index}`, message)];
+  });
 }
 
-function checkCodes(document: Document, codes: readonly string[], rule: Rule): Problem[] {
+function checkUntil(document: Document, pointer: string, until: string): Problem[] {
+  if (endOfDay(until) !== undefined) return [];
+  const message = `must be a day, YYYY-MM-DD, not ${JSON.stringify(until)}`;
+  return [describeProblem(document, `${pointer}/until`, message)];
+}
+
+/** `pointer`: of a map with codes for keys, or of a list of codes. */
+export function checkCodes(document: Document, pointer: string, codes: readonly string[], rule: Rule): Problem[] {
   const known = rule.codes.map((row) => row.code);
-  return codes.flatMap((code) =>
-    known.includes(code)
-      ? []
-      : [
-          describe(
-            document,
-            `/spec/severities/${code}`,
-            `the rule ${rule.id} has no code ${JSON.stringify(code)}${suggest(code, known)}`,
-          ),
-        ],
-  );
-}
-
-function describeErrors(document: Document, base: string, errors: readonly ErrorObject[]): Problem[] {
-  return (
-    errors
-      // `not` fails as one; what its branches say is about the opposite.
-      .filter((error) => !error.schemaPath.includes("/not/"))
-      .map((error) => describe(document, base + error.instancePath + extraKey(error), expectation(error)))
-  );
-}
-
-function describe(document: Document, pointer: string, expectationText: string): Problem {
-  const field = fieldPath(pointer);
-  return document.problem(pointer, field === "" ? expectationText : `${field}: ${expectationText}`);
-}
-
-function extraKey(error: ErrorObject): string {
-  return error.keyword === "additionalProperties"
-    ? `/${String(error.params.additionalProperty).replaceAll("~", "~0").replaceAll("/", "~1")}`
-    : "";
-}
-
-/** What was expected, in words, with the value that came and what was perhaps meant. */
-function expectation(error: ErrorObject): string {
-  const { keyword, params, data, parentSchema } = error;
-  const got = JSON.stringify(data)?.slice(0, 80) ?? "nothing";
-  switch (keyword) {
-    case "required":
-      return `${params.missingProperty} is missing`;
-    case "additionalProperties": {
-      const known = Object.keys((parentSchema?.properties as object | undefined) ?? {});
-      return `no such field${suggest(String(params.additionalProperty), known)}`;
-    }
-    case "enum":
-      return `must be one of ${(params.allowedValues as unknown[]).join(", ")}, not ${got}${didYouMean(String(data), params.allowedValues as string[])}`;
-    case "const":
-      return `must be ${params.allowedValue}, not ${got}`;
-    case "type":
-      return `must be of type ${params.type}, not ${got}`;
-    case "not":
-      return `Deny and Warn exclude each other; choose one`;
-    default:
-      return `${error.message ?? keyword}, not ${got}`;
-  }
-}
-
-function suggest(text: string, known: readonly string[]): string {
-  return didYouMean(text, known) || ` (one of ${known.join(", ")})`;
-}
-
-function didYouMean(text: string, known: readonly string[]): string {
-  const near = nearMiss(text, known);
-  return near === undefined ? "" : `; did you mean ${near}?`;
+  return codes.flatMap((code, index) => {
+    if (known.includes(code)) return [];
+    const message = `the rule ${rule.id} has no code ${JSON.stringify(code)}${suggest(code, known)}`;
+    const key = pointer.endsWith("/codes") ? index : code;
+    return [describeProblem(document, `${pointer}/${key}`, message)];
+  });
 }

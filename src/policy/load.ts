@@ -1,45 +1,30 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { PortcullisError } from "../errors.ts";
 import type { Rule } from "../rules/rule.ts";
-import { createPolicyCompiler } from "./compile.ts";
-import { type Document, type Problem, parseDocuments } from "./document.ts";
+import { compileFiles, type PolicyFiles } from "./files.ts";
 import type { Policy } from "./policy.ts";
 
 /**
  * Reads every `*.yaml` of a directory. All problems of all files are reported at once, each with file, line, column and
- * field; throws PortcullisError POLICIES.
+ * field; throws PortcullisError POLICIES. `warn` gets what can be used but can hardly be meant, a line each.
  */
-export function loadPolicies(directory: string, rules: readonly Rule[]): readonly Policy[] {
-  const problems: Problem[] = [];
-  const documents: Document[] = [];
-  for (const file of listPolicyFiles(directory)) {
-    const parsed = parseDocuments(file, readFileSync(join(directory, file), "utf8"));
-    problems.push(...parsed.problems);
-    documents.push(...parsed.documents);
-  }
-  if (documents.length === 0 && problems.length === 0) {
-    throw new PortcullisError("POLICIES", `${directory} holds no policy: no *.yaml file with a document in it`);
-  }
-  const compile = createPolicyCompiler(rules);
-  const policies: Policy[] = [];
-  const firstByName = new Map<string, Document>();
-  for (const document of documents) {
-    const result = compile(document);
-    problems.push(...result.problems);
-    if (!result.policy) continue;
-    const first = firstByName.get(result.policy.name);
-    if (first) {
-      problems.push(
-        document.problem(
-          "/metadata/name",
-          `"${result.policy.name}" is the name of a policy in ${first.position("/metadata/name")} too; names must differ`,
-        ),
-      );
-    }
-    firstByName.set(result.policy.name, document);
-    policies.push(result.policy);
-  }
+export function loadPolicies(
+  directory: string,
+  rules: readonly Rule[],
+  warn: (line: string) => void = () => {},
+): readonly Policy[] {
+  return policiesOf(directory, readPolicyFiles(directory), rules, warn);
+}
+
+/** The second half of `loadPolicies`, for files that have been read. */
+export function policiesOf(
+  directory: string,
+  files: PolicyFiles,
+  rules: readonly Rule[],
+  warn: (line: string) => void,
+): readonly Policy[] {
+  const { policies, problems, warnings } = compileFiles(files, rules);
   if (problems.length > 0) {
     const lines = problems.map((problem) => `\n  ${join(directory, problem.position)}: ${problem.message}`);
     throw new PortcullisError(
@@ -47,25 +32,30 @@ export function loadPolicies(directory: string, rules: readonly Rule[]): readonl
       `${problems.length === 1 ? "a problem" : `${problems.length} problems`}${lines.join("")}`,
     );
   }
-  return Object.freeze(policies.sort((a, b) => (a.name < b.name ? -1 : 1)));
+  if (policies.length === 0) {
+    throw new PortcullisError("POLICIES", `${directory} holds no policy: no *.yaml file with a Policy in it`);
+  }
+  for (const { position, message } of warnings) warn(`${join(directory, position)}: ${message}`);
+  return Object.freeze(policies);
 }
 
-/** Sorted, so that the order of messages doesn't depend on the file system. A ConfigMap's own `..data` is left out. */
-function listPolicyFiles(directory: string): string[] {
-  let names: string[];
+/** Texts by name, sorted, so that the order of messages doesn't depend on the file system. */
+export function readPolicyFiles(directory: string): PolicyFiles {
   try {
-    names = readdirSync(directory).sort();
+    const source = currentDirectory(directory);
+    const names = readdirSync(source)
+      .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
+      .sort();
+    return new Map(names.map((name) => [name, readFileSync(join(source, name), "utf8")]));
   } catch (error) {
     throw new PortcullisError("POLICIES", `${directory} can't be read: ${(error as NodeJS.ErrnoException).code}`, {
       cause: error,
     });
   }
-  const misnamed = names.filter((name) => name.endsWith(".yml"));
-  if (misnamed.length > 0) {
-    throw new PortcullisError(
-      "POLICIES",
-      `${misnamed.map((name) => join(directory, name)).join(", ")}: policy files end in .yaml; rename it or it would be overlooked`,
-    );
-  }
-  return names.filter((name) => name.endsWith(".yaml") && !name.startsWith("."));
+}
+
+/** Of a mounted ConfigMap what `..data` points to at the moment, so that a swap can't mix two sets of files. */
+function currentDirectory(directory: string): string {
+  const data = join(directory, "..data");
+  return existsSync(data) ? realpathSync(data) : directory;
 }

@@ -12,7 +12,12 @@ export function policyHash(policies: readonly Policy[]): string {
   const parts = policies
     .map(({ name, specDigest, validates, mutates }) => ({ name, specDigest, validates, mutates }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return digest(parts).slice(0, HASH_LENGTH);
+  return shortDigest(parts);
+}
+
+/** The first digits of a value's SHA-256, whatever the order of its keys. */
+export function shortDigest(value: unknown): string {
+  return digest(value).slice(0, HASH_LENGTH);
 }
 
 /** Hex SHA-256 of a policy's spec: of a compiled policy it can't be taken, since params become functions. */

@@ -1,7 +1,10 @@
 import { matchesGlob } from "../kube/glob.ts";
-import { groupResource } from "../kube/objects.ts";
-import type { JudgedOperation, ResourceRule } from "../rules/rule.ts";
-import { CANARY_ENTRY, entryOf, type NamespaceMatch, type Phase, type Policy } from "./policy.ts";
+import { groupResource, type StringMap } from "../kube/objects.ts";
+import { matchesSelector } from "../kube/selectors.ts";
+import type { JudgedOperation, ResourceRule, Rule } from "../rules/rule.ts";
+import { type CompiledFiles, compileFiles, type PolicyFiles } from "./files.ts";
+import { CANARY_ENTRY, entryOf, type NamespaceMatch, type Phase, POLICIES_ENTRY, type Policy } from "./policy.ts";
+import { matchesSubjects, type Requester } from "./subjects.ts";
 
 /** What the index needs to know of a request. */
 export interface PolicyQuery {
@@ -11,6 +14,13 @@ export interface PolicyQuery {
   /** `deployments.apps`, `pods`. */
   readonly resource: string;
   readonly namespace: string;
+  readonly requester: Requester;
+}
+
+/** What the API server knows and a request doesn't say, for a policy that is asked without it. */
+export interface SelectedLabels {
+  readonly namespace: StringMap;
+  readonly object: StringMap;
 }
 
 /** Policies by entry, resource and operation, so that a policy that can't match a request costs it nothing. */
@@ -21,9 +31,14 @@ export interface PolicyIndex {
   /** Whether any policy is about this resource. */
   knowsResource(resource: string): boolean;
   matching(query: PolicyQuery): readonly Policy[];
+  /** Without an API server: all policies of every entry whose selectors match, too. */
+  selecting(query: Omit<PolicyQuery, "entry">, labels: SelectedLabels): readonly Policy[];
+  /** What would be wrong with these files; exceptions in them may name the policies of the index. */
+  checkFiles(files: PolicyFiles): CompiledFiles;
 }
 
-export function indexPolicies(policies: readonly Policy[]): PolicyIndex {
+/** `rules`: those that policy files may name. */
+export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[] = []): PolicyIndex {
   const byEntry = new Map<string, Map<string, Policy[]>>();
   const withoutSelectors = new Map<string, Map<string, Policy[]>>();
   for (const phase of ["mutate", "validate"] as const) {
@@ -40,15 +55,34 @@ export function indexPolicies(policies: readonly Policy[]): PolicyIndex {
   return {
     policies,
     knowsResource: (resource) => resources.has(resource),
-    knowsEntry: (phase, entry) => entry === CANARY_ENTRY || byEntry.has(`${phase}/${entry}`),
-    matching({ phase, entry, operation, resource, namespace }) {
+    knowsEntry: (phase, entry) => OWN_ENTRIES.includes(entry) || byEntry.has(`${phase}/${entry}`),
+    matching({ phase, entry, operation, resource, namespace, requester }) {
       // In a rollout old and new policies live side by side: an entry of the other ones is judged by all policies whose
       // match needs no selector, never waved through.
       const requests = byEntry.get(`${phase}/${entry}`) ?? withoutSelectors.get(phase);
       const candidates = requests?.get(requestKey(operation, resource)) ?? [];
-      return candidates.filter((policy) => matchesNamespace(policy.namespaces, namespace));
+      return candidates.filter((policy) => isAbout(policy, namespace, requester));
     },
+    selecting({ phase, operation, resource, namespace, requester }, labels) {
+      return policies.filter(
+        (policy) =>
+          (phase === "mutate" ? policy.mutates : policy.validates).some(
+            (rule) => rule.operations.includes(operation) && groupResourcesOf(rule).includes(resource),
+          ) &&
+          isAbout(policy, namespace, requester) &&
+          matchesSelector(policy.namespaceSelector, labels.namespace) &&
+          matchesSelector(policy.objectSelector, labels.object),
+      );
+    },
+    checkFiles: (files) => compileFiles(files, rules, policies),
   };
+}
+
+/** Not for any policy's sake. */
+const OWN_ENTRIES: readonly string[] = [CANARY_ENTRY, POLICIES_ENTRY];
+
+function isAbout({ namespaces, subjects }: Policy, namespace: string, requester: Requester): boolean {
+  return matchesNamespace(namespaces, namespace) && matchesSubjects(subjects, requester);
 }
 
 function addTo(

@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import type { LabelSelector } from "../kube/selectors.ts";
 import type { ResourceRule, Rule, Severity } from "../rules/rule.ts";
+import type { PolicyException } from "./exceptions.ts";
+import type { SubjectMatch } from "./subjects.ts";
 
 export type ValidationAction = "Deny" | "Warn" | "Audit";
 export type FailurePolicy = "Fail" | "Ignore";
@@ -23,12 +25,17 @@ export interface Policy {
   readonly mutates: readonly ResourceRule[];
   readonly mutate: boolean;
   readonly namespaces: NamespaceMatch;
+  readonly subjects: SubjectMatch;
   readonly namespaceSelector?: LabelSelector;
   readonly objectSelector?: LabelSelector;
   readonly validationActions: readonly ValidationAction[];
   readonly failurePolicy: FailurePolicy;
   readonly severities: Readonly<Record<string, Severity | "off">>;
   readonly promoteWarnings: boolean;
+  /** Whether what was wrong before an update is let through. */
+  readonly ratchet: boolean;
+  /** Its own, and those of `kind: Exception` that name it. */
+  readonly exceptions: readonly PolicyException[];
   readonly trustedControllers: readonly string[];
   readonly restoreServiceAccounts: readonly string[];
   readonly message?: string;
@@ -50,6 +57,12 @@ export const DEFAULT_ENTRY = "";
 export const CANARY_ENTRY = "canary";
 /** What that refusal says: by it a dry run knows who refused. */
 export const CANARY_MESSAGE = "portcullis is enforcing: this is its canary, which is always refused";
+
+/** The entry that refuses ConfigMaps of ours that hold bad policies. */
+export const POLICIES_ENTRY = "policies";
+
+/** Namespaces that the webhooks never ask about: who can't be called must not keep a cluster from coming up. */
+export const ALWAYS_EXCLUDED_NAMESPACES: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /** What one webhook entry stands for: the API server matches the selectors, since a request carries no namespace labels. */
 export interface EntryKey {

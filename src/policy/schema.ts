@@ -17,10 +17,50 @@ const LABEL_SELECTOR = {
         properties: {
           key: { type: "string", minLength: 1, description: "The label." },
           operator: { enum: ["In", "NotIn", "Exists", "DoesNotExist"], description: "How the label is compared." },
-          values: { type: "array", items: { type: "string" }, description: "For In and NotIn." },
+          values: { type: "array", minItems: 1, items: { type: "string" }, description: "For In and NotIn." },
         },
+        // As the API server has it, which would refuse the webhooks otherwise.
+        allOf: [
+          {
+            if: { properties: { operator: { enum: ["In", "NotIn"] } }, required: ["operator"] },
+            // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+            then: { required: ["values"] },
+          },
+          {
+            if: { properties: { operator: { enum: ["Exists", "DoesNotExist"] } }, required: ["operator"] },
+            // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+            then: { properties: { values: false } },
+          },
+        ],
       },
     },
+  },
+} as const;
+
+const SUBJECTS = {
+  type: "array",
+  minItems: 1,
+  items: {
+    type: "object",
+    additionalProperties: false,
+    required: ["kind", "name"],
+    properties: {
+      kind: { enum: ["User", "Group", "ServiceAccount"], description: "As in a RoleBinding." },
+      name: { type: "string", minLength: 1, maxLength: 253, description: "`*` stands for any run of characters." },
+      namespace: { type: "string", minLength: 1, maxLength: 63, description: "Of a ServiceAccount; `*` as in name." },
+    },
+    allOf: [
+      {
+        if: { properties: { kind: { const: "ServiceAccount" } }, required: ["kind"] },
+        // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+        then: { required: ["namespace"] },
+      },
+      {
+        if: { properties: { kind: { enum: ["User", "Group"] } }, required: ["kind"] },
+        // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+        then: { properties: { namespace: false } },
+      },
+    ],
   },
 } as const;
 
@@ -29,6 +69,68 @@ const GLOBS = { type: "array", minItems: 1, items: { type: "string", minLength: 
 
 /** What Kubernetes takes as the name of an object: RFC 1123 subdomain. */
 const OBJECT_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+
+const API_VERSION = { const: "portcullis.dev/v1alpha1", description: "Version of this format." } as const;
+
+function metadataOf(nameIsFor: string) {
+  return {
+    type: "object",
+    additionalProperties: false,
+    required: ["name"],
+    description: "As in any Kubernetes object.",
+    properties: {
+      name: { type: "string", pattern: OBJECT_NAME, maxLength: 253, description: nameIsFor },
+      labels: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
+      annotations: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
+    },
+  } as const;
+}
+
+const EXCEPTION_FIELDS = {
+  namespaces: { ...GLOBS, description: "Namespaces by name, `*` stands for any run of characters; without it, all." },
+  names: {
+    ...GLOBS,
+    description: "Objects by name, or by generateName where there is none yet; `*` as above; without it, all.",
+  },
+  codes: {
+    type: "array",
+    minItems: 1,
+    uniqueItems: true,
+    items: { type: "string" },
+    description: "Codes of the rule; without it, all.",
+  },
+  until: { type: "string", description: "The last day on which it holds, YYYY-MM-DD, to 24:00 UTC." },
+  reason: { type: "string", minLength: 1, maxLength: 200, description: "Why, for example a ticket; warnings show it." },
+} as const;
+
+/** JSON Schema of an Exception document. */
+export const EXCEPTION_SCHEMA = {
+  type: "object",
+  additionalProperties: false,
+  required: ["apiVersion", "kind", "metadata", "spec"],
+  properties: {
+    apiVersion: API_VERSION,
+    kind: { const: "Exception", description: "Kind of document." },
+    metadata: metadataOf("Name of the exception; it appears in metrics."),
+    spec: {
+      type: "object",
+      additionalProperties: false,
+      required: ["policies", "until", "reason"],
+      anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
+      description: "What is let through, and for how long.",
+      properties: {
+        policies: {
+          type: "array",
+          minItems: 1,
+          uniqueItems: true,
+          items: { type: "string" },
+          description: "Names of the policies that it is about.",
+        },
+        ...EXCEPTION_FIELDS,
+      },
+    },
+  },
+} as const;
 
 /**
  * JSON Schema of a Policy document, with `spec.params` left open: each rule's paramsSchema checks those, with its own
@@ -40,24 +142,9 @@ export function policySchema(rules: readonly Rule[]) {
     additionalProperties: false,
     required: ["apiVersion", "kind", "metadata", "spec"],
     properties: {
-      apiVersion: { const: "portcullis.dev/v1alpha1", description: "Version of this format." },
+      apiVersion: API_VERSION,
       kind: { const: "Policy", description: "Kind of document." },
-      metadata: {
-        type: "object",
-        additionalProperties: false,
-        required: ["name"],
-        description: "As in any Kubernetes object.",
-        properties: {
-          name: {
-            type: "string",
-            pattern: OBJECT_NAME,
-            maxLength: 253,
-            description: "Name of the policy; it appears in messages, metrics and the audit log.",
-          },
-          labels: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
-          annotations: { type: "object", additionalProperties: { type: "string" }, description: "Not used." },
-        },
-      },
+      metadata: metadataOf("Name of the policy; it appears in messages, metrics and the audit log."),
       spec: {
         type: "object",
         additionalProperties: false,
@@ -96,6 +183,16 @@ export function policySchema(rules: readonly Rule[]) {
                   exclude: { ...GLOBS, description: "Not these." },
                 },
               },
+              subjects: {
+                type: "object",
+                additionalProperties: false,
+                minProperties: 1,
+                description: "Who asks, in the form of RBAC.",
+                properties: {
+                  include: { ...SUBJECTS, description: "Only these." },
+                  exclude: { ...SUBJECTS, description: "Not these." },
+                },
+              },
               namespaceSelector: LABEL_SELECTOR,
               objectSelector: LABEL_SELECTOR,
             },
@@ -125,6 +222,23 @@ export function policySchema(rules: readonly Rule[]) {
             type: "boolean",
             default: false,
             description: "Treat violations of severity warning as errors.",
+          },
+          ratchet: {
+            type: "boolean",
+            default: true,
+            description: "Whether an update may keep what was wrong before it; it is then warned of.",
+          },
+          exceptions: {
+            type: "array",
+            default: [],
+            description: "What is let through for a while.",
+            items: {
+              type: "object",
+              additionalProperties: false,
+              required: ["until", "reason"],
+              anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
+              properties: EXCEPTION_FIELDS,
+            },
           },
           trustedControllers: {
             ...USERNAMES,

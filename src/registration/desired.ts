@@ -2,18 +2,21 @@
  * What the cluster should hold, derived from the policies: the two webhook configurations, as plain data.
  * Reading and writing them is src/cluster; when, is init.
  */
-import { CONTROLLER_MANAGER, KUBE_SYSTEM_CONTROLLER } from "../kube/owners.ts";
 import type { LabelSelector, LabelSelectorRequirement } from "../kube/selectors.ts";
 import {
+  ALWAYS_EXCLUDED_NAMESPACES,
   CANARY_ENTRY,
   DEFAULT_ENTRY,
   entryKeyOf,
   entryOf,
   type FailurePolicy,
   type Phase,
+  POLICIES_ENTRY,
   type Policy,
 } from "../policy/policy.ts";
+import { shortDigest } from "../policy/policy-hash.ts";
 import type { JudgedOperation, ResourceRule } from "../rules/rule.ts";
+import { type MatchCondition, matchConditionsOf } from "./match-conditions.ts";
 
 export interface RegistrationTarget {
   readonly service: string;
@@ -46,12 +49,6 @@ export interface DesiredWebhook {
   readonly reinvocationPolicy?: "IfNeeded";
 }
 
-/** CEL that must be true for a request to be sent. */
-export interface MatchCondition {
-  readonly name: string;
-  readonly expression: string;
-}
-
 export interface WebhookRule {
   readonly apiGroups: readonly [string];
   readonly apiVersions: readonly [string];
@@ -62,30 +59,18 @@ export interface WebhookRule {
 
 /** Every entry of ours ends in it. */
 export const DOMAIN = "portcullis.dev";
-const ALWAYS_EXCLUDED = ["kube-system", "kube-public", "kube-node-lease"];
 /** Mutating webhooks are called one after the other, so they must be the quicker ones. */
 const TIMEOUT_SECONDS = { mutate: 2, validate: 5 } as const;
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["namespaces"]);
-/**
- * No rule has a verdict on a Pod that kube-system's controllers make for an owner (src/kube/owners.ts), so they need not ask:
- * a DaemonSet's Pod, of a network plugin say, comes up on a new node while nobody answers here and failurePolicy is Fail.
- */
-const NOT_MADE_BY_A_CONTROLLER: MatchCondition = {
-  name: "not-made-by-a-controller",
-  expression:
-    "request.resource.resource != 'pods'" +
-    ` || !(request.userInfo.username.matches('${KUBE_SYSTEM_CONTROLLER.source}')` +
-    ` || request.userInfo.username == '${CONTROLLER_MANAGER}')` +
-    " || !has(object.metadata.ownerReferences)" +
-    " || !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)",
-};
-
 /** The label that makes a ConfigMap of our namespace the canary. */
 export const CANARY_LABEL = `${DOMAIN}/canary`;
 /** The name of the entry that refuses it. */
 export const CANARY_WEBHOOK = webhookName("validate", CANARY_ENTRY);
 
-/** The entries of one phase, the default one first; with the canary at the end of the validating ones. */
+/** The label that makes a ConfigMap of our namespace one whose policies are checked. */
+export const POLICIES_LABEL = `${DOMAIN}/policies`;
+
+/** The entries of one phase, the default one first; at the end of the validating ones those of our own namespace. */
 export function desiredWebhooks(
   phase: Phase,
   policies: readonly Policy[],
@@ -99,7 +84,7 @@ export function desiredWebhooks(
   }
   const entries = [...byEntry].sort(([a], [b]) => (a < b ? -1 : 1));
   const webhooks = entries.map(([entry, members]) => desiredWebhook(phase, entry, members, target));
-  return phase === "validate" ? [...webhooks, canaryWebhook(target)] : webhooks;
+  return phase === "validate" ? [...webhooks, canaryWebhook(target), policiesWebhook(target)] : webhooks;
 }
 
 function desiredWebhook(
@@ -111,29 +96,41 @@ function desiredWebhook(
   const [first] = policies;
   if (!first) throw new Error("an entry has at least one policy");
   const { failurePolicy, namespaceSelector, objectSelector } = entryKeyOf(phase, first);
-  const rules = mergeRules(policies.flatMap((policy) => requestsOf(phase, policy)));
-  const asksAboutPods = rules.some(({ resources }) => resources.includes("pods"));
+  const matchConditions = matchConditionsOf(phase, policies);
   return {
     ...webhook(phase, entry, target),
-    rules,
+    rules: mergeRules(policies.flatMap((policy) => requestsOf(phase, policy))),
     failurePolicy,
     namespaceSelector: withExclusions(namespaceSelector, target),
     ...(objectSelector ? { objectSelector } : {}),
-    ...(phase === "validate" && asksAboutPods ? { matchConditions: [NOT_MADE_BY_A_CONTROLLER] } : {}),
+    ...(matchConditions.length > 0 ? { matchConditions } : {}),
     ...(phase === "mutate" ? { reinvocationPolicy: "IfNeeded" as const } : {}),
   };
 }
 
 /** Refuses what only a test of enforcement makes, in our own namespace: the proof that calls arrive. */
 function canaryWebhook(target: RegistrationTarget): DesiredWebhook {
+  return configMapWebhook(CANARY_ENTRY, ["CREATE"], CANARY_LABEL, target);
+}
+
+/** A bad policy is refused where it is written, before a rollout has to find out. */
+function policiesWebhook(target: RegistrationTarget): DesiredWebhook {
+  return configMapWebhook(POLICIES_ENTRY, ["CREATE", "UPDATE"], POLICIES_LABEL, target);
+}
+
+/** In our own namespace alone, and never in the way of anything: Ignore. */
+function configMapWebhook(
+  entry: string,
+  operations: readonly JudgedOperation[],
+  label: string,
+  target: RegistrationTarget,
+): DesiredWebhook {
   return {
-    ...webhook("validate", CANARY_ENTRY, target),
-    rules: [
-      { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"], scope: "Namespaced" },
-    ],
+    ...webhook("validate", entry, target),
+    rules: [{ apiGroups: [""], apiVersions: ["v1"], operations, resources: ["configmaps"], scope: "Namespaced" }],
     failurePolicy: "Ignore",
     namespaceSelector: { matchExpressions: [nameRequirement("In", [target.namespace])] },
-    objectSelector: { matchLabels: { [CANARY_LABEL]: "true" } },
+    objectSelector: { matchLabels: { [label]: "true" } },
   };
 }
 
@@ -150,7 +147,7 @@ function webhook(phase: Phase, entry: string, { service, namespace, servicePort 
 }
 
 export function webhookName(phase: Phase, entry: string): string {
-  if (entry === CANARY_ENTRY) return `${CANARY_ENTRY}.${DOMAIN}`;
+  if (entry === CANARY_ENTRY || entry === POLICIES_ENTRY) return `${entry}.${DOMAIN}`;
   return entry === DEFAULT_ENTRY ? `${phase}.${DOMAIN}` : `${entry}.${phase}.${DOMAIN}`;
 }
 
@@ -185,7 +182,7 @@ function mergeRules(requests: readonly ResourceRule[]): readonly WebhookRule[] {
 
 /** By name, which the API server sets itself: a label that anybody may put on a namespace must not lead out of the policies. */
 function withExclusions(selector: LabelSelector | undefined, target: RegistrationTarget): LabelSelector {
-  const excluded = [...new Set([...ALWAYS_EXCLUDED, target.namespace, ...target.excludeNamespaces])];
+  const excluded = [...new Set([...ALWAYS_EXCLUDED_NAMESPACES, target.namespace, ...target.excludeNamespaces])];
   return {
     ...(selector?.matchLabels ? { matchLabels: selector.matchLabels } : {}),
     matchExpressions: [nameRequirement("NotIn", excluded), ...(selector?.matchExpressions ?? [])],
@@ -194,4 +191,13 @@ function withExclusions(selector: LabelSelector | undefined, target: Registratio
 
 function nameRequirement(operator: "In" | "NotIn", values: readonly string[]): LabelSelectorRequirement {
   return { key: "kubernetes.io/metadata.name", operator, values };
+}
+
+/** Entries depend on names and namespaces that a comparison of policies is not about. */
+const ANYWHERE: RegistrationTarget = { service: "", namespace: "", servicePort: 443, excludeNamespaces: [] };
+
+/** 12 hex digits that differ when two sets of policies ask for different entries. */
+export function registrationHash(policies: readonly Policy[]): string {
+  const phases = ["mutate", "validate"] as const;
+  return shortDigest(phases.map((phase) => desiredWebhooks(phase, policies, ANYWHERE)));
 }

@@ -1,8 +1,10 @@
 /** A difference for a person's eyes: entry, field, live -> wanted, a line each. */
 import type { LabelSelector, LabelSelectorRequirement } from "../kube/selectors.ts";
+import { shortDigest } from "../policy/policy-hash.ts";
 import type { LiveWebhook } from "./configuration.ts";
 import type { DesiredWebhook } from "./desired.ts";
 import type { Difference, Field } from "./difference.ts";
+import type { MatchCondition } from "./match-conditions.ts";
 
 const NOTHING = "(none)";
 /** Enough to recognise an entry by; the rest is the same for all. */
@@ -35,12 +37,19 @@ function show(field: Field, value: unknown): string {
     }
     case "rules":
       return list((value as DesiredWebhook["rules"] | undefined)?.map(showRule), "; ");
+    case "matchConditions":
+      return list((value as DesiredWebhook["matchConditions"])?.map(showCondition), ", ");
     case "namespaceSelector":
     case "objectSelector":
       return showSelector((value ?? {}) as LabelSelector);
     default:
       return Array.isArray(value) ? list(value, ",") : String(value ?? NOTHING);
   }
+}
+
+/** An expression is too long to be read here; its digest tells that it has changed. */
+function showCondition({ name, expression }: MatchCondition): string {
+  return `${name} (${shortDigest(expression)})`;
 }
 
 type Rule = DesiredWebhook["rules"][number];

@@ -45,6 +45,7 @@ export async function admit(
   response: ServerResponse,
 ): Promise<void> {
   const receivedAtMs = performance.now();
+  const policies = context.policies();
   const deadlineMs = receivedAtMs + timeoutMs(query);
   const fail = (status: number, error: CallError, message: string): void => {
     context.metrics.failed(phase, error);
@@ -64,7 +65,7 @@ export async function admit(
   };
   try {
     if (call.isPastDeadline()) throw new DeadlineExceeded();
-    const answer = review(call, body.bytes, context.policies(), context.recorder);
+    const answer = review(call, body.bytes, policies, context.recorder);
     send(response, 200, JSON.stringify(answer), context.isDraining());
   } catch (error) {
     if (error instanceof DecodeError) return fail(400, error.reason, error.message);

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DecodeReason } from "../admission/decode.ts";
 import type { Effect, Operation } from "../admission/types.ts";
+import type { ExceptionState } from "../policy/exceptions.ts";
 import type { Phase } from "../policy/policy.ts";
 
 /** What a review came to, as a label. */
@@ -30,6 +31,15 @@ export interface Metrics {
   certificateNotAfter(kind: "ca" | "leaf", notAfter: Date): void;
   certificateReloaded(result: ReloadResult): void;
   tlsClientFailed(alert: TlsAlert): void;
+  policiesReloaded(result: ReloadResult): void;
+  /** Asked at every scrape: exceptions lapse by themselves. */
+  countExceptions(count: () => readonly ExceptionCount[]): void;
+}
+
+export interface ExceptionCount {
+  readonly policy: string;
+  readonly state: ExceptionState;
+  readonly count: number;
 }
 
 export function createMetrics(): Metrics {
@@ -85,8 +95,28 @@ export function createMetrics(): Metrics {
     labelNames: ["alert"],
     registers,
   });
+  const policyReloads = new Counter({
+    name: "portcullis_policy_reloads_total",
+    help: "New policies that were found in POLICY_DIR: in force from then on, or refused and the last good ones kept.",
+    labelNames: ["result"],
+    registers,
+  });
+  let exceptionCounts: () => readonly ExceptionCount[] = () => [];
+  new Gauge({
+    name: "portcullis_exceptions",
+    help: "Exceptions by policy; lapsing: within 7 days, lapsed: counts no longer.",
+    labelNames: ["policy", "state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { policy, state, count } of exceptionCounts()) this.set({ policy, state }, count);
+    },
+  });
   // A rate needs a sample from before the first event.
-  for (const result of ["success", "failure"] as const) reloads.inc({ result }, 0);
+  for (const result of ["success", "failure"] as const) {
+    reloads.inc({ result }, 0);
+    policyReloads.inc({ result }, 0);
+  }
   for (const alert of TLS_ALERTS) clientErrors.inc({ alert }, 0);
   return {
     registry,
@@ -100,5 +130,9 @@ export function createMetrics(): Metrics {
     certificateNotAfter: (kind, date) => notAfter.set({ kind }, date.getTime() / 1000),
     certificateReloaded: (result) => reloads.inc({ result }),
     tlsClientFailed: (alert) => clientErrors.inc({ alert }),
+    policiesReloaded: (result) => policyReloads.inc({ result }),
+    countExceptions(count) {
+      exceptionCounts = count;
+    },
   };
 }

@@ -62,7 +62,7 @@ export async function checkCorpus(directory: string, controlPlane: ControlPlane)
 }
 
 /** As kubectl reads it: YAML 1.1. */
-function readManifest(path: string): readonly KubernetesObject[] {
+export function readManifest(path: string): readonly KubernetesObject[] {
   return parseAllDocuments(readFileSync(path, "utf8"), { version: "1.1" })
     .map((document) => document.toJS() as KubernetesObject | null)
     .filter((object) => object !== null);

@@ -55,6 +55,17 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
     });
   });
 
+  it("a write that no policy has anything to say about is not asked about, and passes", async () => {
+    const { metadata, spec, ...rest } = deployment("web", { app: "web" });
+    const { volumes: _, ...podSpec } = spec.template.spec;
+    const containers = podSpec.containers.map(({ name, image }) => ({ name, image }));
+    const template = { metadata: { labels: spec.template.metadata.labels }, spec: { containers } };
+    const plain = { ...rest, metadata, spec: { ...spec, template } };
+    expect((await api.send(dryRunOf(plain))).status).toBe(201);
+    // Without the label it would have a violation, and nobody is there to say so.
+    expect((await api.send(dryRunOf({ ...plain, metadata: { name: "web" } }))).status).toBe(500);
+  });
+
   it("kube-system works, labels or none", async () => {
     await apply(controlPlane(), [inNamespace(deployment("dns", {}), "kube-system")]);
     await waitForPods("kube-system", "dns");

@@ -11,6 +11,7 @@ import {
   FOREIGN_WEBHOOK,
   forReal,
   OTHER_BUNDLE,
+  POLICIES,
   patchObject,
   patchTemplate,
   patchWebhook,
@@ -117,6 +118,11 @@ export const REFUSED_BY_GUARD: Readonly<Record<Account, readonly Attempt[]>> = {
     [
       "take the canary to other namespaces",
       patchObject({ webhooks: [{ ...CANARY, namespaceSelector: VALIDATE.namespaceSelector }] }),
+      EXCLUSIONS,
+    ],
+    [
+      "take the check of policies to other namespaces",
+      patchObject({ webhooks: [{ ...POLICIES, namespaceSelector: VALIDATE.namespaceSelector }] }),
       EXCLUSIONS,
     ],
     ["trust another CA", patchWebhook({ clientConfig: { caBundle: OTHER_BUNDLE } }), NO_CA_BUNDLE],

@@ -8,6 +8,7 @@ import { deploy, type Rollout } from "../support/rollout.ts";
 
 const DEFAULT = "validate.portcullis.dev";
 const CANARY = "canary.portcullis.dev";
+const POLICIES = "policies.portcullis.dev";
 const LABELS = policy("labels", "pods, deployments.apps");
 const MORE_LABELS = policy("labels", "pods, jobs.batch");
 const OF_TEAMS = policy("of-teams", "pods", "namespaceSelector: { matchLabels: { team: a } }");
@@ -67,11 +68,11 @@ describeCluster("register, after a rollout on a real API server", (controlPlane)
   describe("a first install", () => {
     it("fails closed once calls arrive, and is then left alone", async () => {
       const pod = await serve([LABELS]);
-      expect(failurePolicies(await read())).toEqual({ [DEFAULT]: "Ignore", [CANARY]: "Ignore" });
+      expect(failurePolicies(await read())).toEqual({ [DEFAULT]: "Ignore", [CANARY]: "Ignore", [POLICIES]: "Ignore" });
       const lines = await job.succeed([LABELS]);
       expect(lines).toContain(`ValidatingWebhookConfiguration portcullis: ${DEFAULT} failurePolicy: Ignore -> Fail`);
       const promoted = await read();
-      expect(failurePolicies(promoted)).toEqual({ [DEFAULT]: "Fail", [CANARY]: "Ignore" });
+      expect(failurePolicies(promoted)).toEqual({ [DEFAULT]: "Fail", [CANARY]: "Ignore", [POLICIES]: "Ignore" });
       expect(promoted.metadata.annotations?.[PENDING_PROMOTION]).toBeUndefined();
 
       expect(await job.succeed([LABELS])).toEqual([
@@ -84,7 +85,7 @@ describeCluster("register, after a rollout on a real API server", (controlPlane)
 
     it("with FIRST_INSTALL=fail there is nothing to promote", async () => {
       const pod = await serve([LABELS], { FIRST_INSTALL: "fail" });
-      expect(failurePolicies(await read())).toEqual({ [DEFAULT]: "Fail", [CANARY]: "Ignore" });
+      expect(failurePolicies(await read())).toEqual({ [DEFAULT]: "Fail", [CANARY]: "Ignore", [POLICIES]: "Ignore" });
       expect(await job.succeed([LABELS])).toContain("ValidatingWebhookConfiguration portcullis: nothing to change");
       await pod.stop();
     });
@@ -127,14 +128,16 @@ describeCluster("register, after a rollout on a real API server", (controlPlane)
       await pod.stop();
       const after = await read();
       expect(after.metadata.generation).toBe(generation + 1);
-      expect(Object.values(failurePolicies(after))).toEqual(expect.arrayContaining(["Fail", "Fail", "Ignore"]));
+      expect(Object.values(failurePolicies(after))).toEqual(
+        expect.arrayContaining(["Fail", "Fail", "Ignore", "Ignore"]),
+      );
     });
 
     it("adds, drops and changes entries; lists in them are replaced; a roll-back brings them back", async () => {
       await upgrade([LABELS, BACKUPS]);
       const before = await read();
       const lines = await upgrade([MORE_LABELS, OF_TEAMS]);
-      expect(lines.filter((line) => line.includes(" -> "))).toHaveLength(3);
+      expect(lines.filter((line) => line.includes(" -> "))).toHaveLength(4);
       const after = await read();
       const entry = byName(after, DEFAULT);
       expect(entry.rules.map(({ resources }: Configuration) => resources)).toEqual([["pods"], ["jobs"]]);

@@ -56,13 +56,18 @@ describeCluster("init on a real API server, under the ClusterRole that ships", (
       expect(validating.webhooks.map((webhook: Configuration) => webhook.name)).toEqual([
         "validate.portcullis.dev",
         "canary.portcullis.dev",
+        "policies.portcullis.dev",
       ]);
       expect(await installation.isEnforcing()).toBe(true);
     });
 
     it("begins with Ignore, and names what is to be promoted", async () => {
       const validating = await read(KINDS[1]);
-      expect(validating.webhooks.map((webhook: Configuration) => webhook.failurePolicy)).toEqual(["Ignore", "Ignore"]);
+      expect(validating.webhooks.map((webhook: Configuration) => webhook.failurePolicy)).toEqual([
+        "Ignore",
+        "Ignore",
+        "Ignore",
+      ]);
       expect(validating.metadata.annotations[PENDING_PROMOTION]).toBe("validate.portcullis.dev");
     });
 

@@ -40,7 +40,7 @@ export function configurationOf(kind: ConfigurationKind): any {
   return structuredClone(newConfiguration(order));
 }
 
-export const [VALIDATE, CANARY] = configurationOf("ValidatingWebhookConfiguration").webhooks;
+export const [VALIDATE, CANARY, POLICIES] = configurationOf("ValidatingWebhookConfiguration").webhooks;
 const [MUTATE] = configurationOf("MutatingWebhookConfiguration").webhooks;
 
 /** By a strategic merge; the configuration is ours where no other path is given. */

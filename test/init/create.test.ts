@@ -28,12 +28,14 @@ describe("no configuration", () => {
     expect(webhooksOf(api, VALIDATING).map(({ name }) => name)).toEqual([
       "validate.portcullis.dev",
       "canary.portcullis.dev",
+      "policies.portcullis.dev",
     ]);
     expect(bundlesOf(api, MUTATING)).toEqual([own]);
-    expect(bundlesOf(api, VALIDATING)).toEqual([own, own]);
+    expect(bundlesOf(api, VALIDATING)).toEqual([own, own, own]);
     expect(webhooksOf(api, VALIDATING).map(({ clientConfig }) => clientConfig.service)).toEqual([
       { name: "portcullis", namespace: "policy", path: "/validate", port: 8443 },
       { name: "portcullis", namespace: "policy", path: "/validate/canary", port: 8443 },
+      { name: "portcullis", namespace: "policy", path: "/validate/policies", port: 8443 },
     ]);
   });
 
@@ -123,7 +125,7 @@ describe("FIRST_INSTALL", () => {
     const policies = [...webhooksOf(api, MUTATING), ...webhooksOf(api, VALIDATING)].map(
       (webhook) => webhook.failurePolicy,
     );
-    expect(policies).toEqual(["Ignore", "Ignore", "Ignore"]);
+    expect(policies).toEqual(["Ignore", "Ignore", "Ignore", "Ignore"]);
     expect(api.get(VALIDATING, CONFIG_NAME)?.metadata.annotations).toEqual({ [PENDING]: "validate.portcullis.dev" });
     // A mutating webhook is to stay with Ignore.
     expect(api.get(MUTATING, CONFIG_NAME)?.metadata.annotations).toBeUndefined();
@@ -133,7 +135,7 @@ describe("FIRST_INSTALL", () => {
     const api = await openApi();
     await prepareInit(api, { FIRST_INSTALL: "fail" }).run();
     expect(webhooksOf(api, MUTATING).map((webhook) => webhook.failurePolicy)).toEqual(["Ignore"]);
-    expect(webhooksOf(api, VALIDATING).map((webhook) => webhook.failurePolicy)).toEqual(["Fail", "Ignore"]);
+    expect(webhooksOf(api, VALIDATING).map((webhook) => webhook.failurePolicy)).toEqual(["Fail", "Ignore", "Ignore"]);
     expect(api.get(VALIDATING, CONFIG_NAME)?.metadata.annotations).toBeUndefined();
   });
 });

@@ -60,9 +60,12 @@ test.each([
   replaceBundles(api, caBundle);
   await runRound();
   const expected = [...kept, readOwnCa(certDir)];
-  expect(bundlesOf(api, VALIDATING)).toEqual([expected, expected]);
+  expect(bundlesOf(api, VALIDATING)).toEqual([expected, expected, expected]);
   expect(logLines.filter(({ level }) => level === "warn")).toMatchObject([
-    { webhooks: ["validate.portcullis.dev", "canary.portcullis.dev"], lastWriter: "kubectl-replace" },
+    {
+      webhooks: ["validate.portcullis.dev", "canary.portcullis.dev", "policies.portcullis.dev"],
+      lastWriter: "kubectl-replace",
+    },
   ]);
   expect(await sample(IN_BUNDLE)).toBe(1);
   expect(await sample('portcullis_bundle_patches_total{result="patched"}')).toBe(1);

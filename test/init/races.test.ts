@@ -57,7 +57,7 @@ test("the configuration is deleted between our read and our patch: it is created
   const { run, certDir } = prepareInit(api, ONLY_VALIDATING);
   await run();
   const own = [readOwnCa(certDir)];
-  expect(bundlesOf(api, VALIDATING)).toEqual([own, own]);
+  expect(bundlesOf(api, VALIDATING)).toEqual([own, own, own]);
   expect(verbsOf(api)).toEqual(["get", "get", "patch", "get", "create", "get"]);
 });
 

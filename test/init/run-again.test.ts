@@ -6,6 +6,7 @@ import { runInit } from "../../init/run.ts";
 import { readInitConfig } from "../../src/config.ts";
 import { loadPolicies } from "../../src/policy/load.ts";
 import { policyHash } from "../../src/policy/policy-hash.ts";
+import { registrationHash } from "../../src/registration/desired.ts";
 import { rules } from "../../src/rules/index.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { issueCa } from "./existing-configuration.ts";
@@ -94,9 +95,12 @@ test("a pair of the store whose CA another Pod has just registered gets the paus
 test("registration.json says which policies and entries were found", async () => {
   const [api, certDir] = [await openApi(), makeDirectory()];
   await runIn(certDir, api);
+  const policies = loadPolicies(POLICY_DIR, rules);
   expect(JSON.parse(readFileSync(join(certDir, "registration.json"), "utf8"))).toEqual({
-    policyHash: policyHash(loadPolicies(POLICY_DIR, rules)),
-    webhooks: ["mutate.portcullis.dev", "validate.portcullis.dev", "canary.portcullis.dev"],
+    policyHash: policyHash(policies),
+    registrationHash: registrationHash(policies),
+    namespace: "policy",
+    webhooks: ["mutate.portcullis.dev", "validate.portcullis.dev", "canary.portcullis.dev", "policies.portcullis.dev"],
   });
   expect(statSync(join(certDir, "registration.json")).mode & 0o444).toBe(0o444);
 });

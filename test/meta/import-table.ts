@@ -59,6 +59,7 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
     "src/config.ts",
     "src/errors.ts",
     "src/policy/",
+    "src/registration/",
     "src/rules/index.ts",
     "src/server/",
     "src/telemetry/",
@@ -93,6 +94,7 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   "src/admission/": ["src/kube/", "src/policy/", "src/rules/rule.ts"],
   "src/policy/": [
     "src/errors.ts",
+    "src/follow-directory.ts",
     "src/kube/",
     "src/rules/rule.ts",
     "ajv",
@@ -100,6 +102,7 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
     "node:crypto",
     "node:fs",
     "node:path",
+    "node:util",
     "yaml",
   ],
 
@@ -107,16 +110,17 @@ const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   "src/rules/": ["src/kube/", "src/rules/rule.ts", "type:json-schema-to-ts", "re2js"],
   "src/rules/index.ts": ["src/rules/"],
   "src/rules/rule.ts": ["src/kube/"],
-  "src/kube/": ["re2js"],
+  "src/kube/": ["node:crypto", "re2js"],
 
   // The only code that talks to a cluster, and what it is told to write there.
   "src/cluster/": ["src/errors.ts", "src/policy/policy.ts", "src/registration/", "@kubernetes/client-node", "node:fs"],
   "src/registration/": ["src/kube/", "src/policy/", "type:src/rules/rule.ts", "src/tls/", "node:util"],
-  "src/tls/": ["src/errors.ts", "node-forge", "node:crypto", "node:fs", "node:path"],
+  "src/tls/": ["src/errors.ts", "src/follow-directory.ts", "node-forge", "node:crypto", "node:fs", "node:path"],
 
   "src/config.ts": ["src/errors.ts", "src/settings.ts", "ajv", "type:json-schema-to-ts"],
   "src/settings.ts": [],
   "src/errors.ts": [],
+  "src/follow-directory.ts": ["node:fs"],
 };
 
 /** Every import of a TypeScript source that the table has no room for, as `specifier`, or `type:specifier`. */

@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { loadPolicies } from "../../src/policy/load.ts";
+import { CANARY_ENTRY, POLICIES_ENTRY } from "../../src/policy/policy.ts";
+import { POLICIES_LABEL, webhookName } from "../../src/registration/desired.ts";
 import { rules } from "../../src/rules/index.ts";
 import { ACCOUNTS, type Account } from "../support/accounts.ts";
 import { describeGrant, GRANTS, grantsOf, rolesOf } from "../support/grants.ts";
@@ -59,11 +62,20 @@ describe("the guard", () => {
       rules.flatMap((rule) =>
         (rule[phase] ?? []).flatMap((row) => row.resources.map((plural) => `${row.group}/${plural}`)),
       );
-    const [, mutates, , validates] =
-      /^(.*)\? \[(.*)\] : (\[([^\]]*)\])$/s.exec(variables.get("resources") ?? "")?.slice(1) ?? [];
-    const parseWords = (list = "") => [...list.matchAll(/'([^']*)'/g)].map(([, word]) => word).toSorted();
-    expect(parseWords(mutates)).toEqual([...new Set(resourcesOf("mutates"))].toSorted());
-    expect(parseWords(validates)).toEqual([...new Set(resourcesOf("resources"))].toSorted());
+    const [, both, judged] =
+      /^(.*) \+ \(variables\.phase == 'mutate' \? \[\] : (.*)\)$/s.exec(variables.get("resources") ?? "") ?? [];
+    const parseWords = (list = "") => [...list.matchAll(/'([^']*)'/g)].map(([, word]) => word);
+    expect(parseWords(both).toSorted()).toEqual([...new Set(resourcesOf("mutates"))].toSorted());
+    expect([...parseWords(both), ...parseWords(judged)].toSorted()).toEqual(
+      [...new Set(resourcesOf("resources"))].toSorted(),
+    );
+  });
+
+  it("knows the entries about our own namespace", () => {
+    expect(wordsOf("ownEntries")).toEqual([
+      webhookName("validate", CANARY_ENTRY),
+      webhookName("validate", POLICIES_ENTRY),
+    ]);
   });
 
   it("leaves out the namespaces that init and register leave out", () => {
@@ -95,6 +107,18 @@ describe("the kustomization", () => {
     const { configMapGenerator } = parse(readFileSync(join(POLICIES, "Kustomization"), "utf8"));
     const files = readdirSync(POLICIES).filter((file) => file.endsWith(".yaml"));
     expect(configMapGenerator[0].files.toSorted()).toEqual(files.toSorted());
+  });
+
+  it("marks the policies as ones to be checked when they are applied", () => {
+    const { configMapGenerator } = parse(readFileSync(join(POLICIES, "Kustomization"), "utf8"));
+    expect(configMapGenerator[0].options.labels).toEqual({ [POLICIES_LABEL]: "true" });
+  });
+
+  it("has a policy for every rule, those that are switched off in optional/", () => {
+    const rulesIn = (directory: string) => loadPolicies(directory, rules).map(({ rule }) => rule.id);
+    const [shipped, optional] = [rulesIn(POLICIES), rulesIn(join(POLICIES, "optional"))];
+    expect([...shipped, ...optional].toSorted()).toEqual(rules.map(({ id }) => id));
+    expect(optional.toSorted()).toEqual(["job-hygiene", "namespace-owner", "secret-env"]);
   });
 
   it("carries the version of the project", () => {

@@ -47,10 +47,10 @@ test("the program follows CERT_DIR without a restart", async () => {
   agent.destroy();
 
   const loadedHash = policyHash(loadPolicies(POLICY_DIR, rules));
-  writeFileSync(join(directory, "registration.json"), '{"policyHash":"0123456789ab","webhooks":[]}');
+  writeFileSync(join(directory, "registration.json"), '{"registrationHash":"0123456789ab","namespace":"policy"}');
   expect(await server.probe("/readyz")).toEqual({
     status: 200,
-    body: `ok\nnote: the webhooks are registered for the policies 0123456789ab, and ${loadedHash} are loaded\n`,
+    body: expect.stringMatching(/^ok\nnote: .*kubectl delete job -n policy .* && kubectl apply -k manifests\/base\n$/),
   });
 
   server.signal("SIGTERM");

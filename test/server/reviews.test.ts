@@ -1,7 +1,7 @@
 /** Requests of every shape that the API server can send, through HTTPS, with a rule that finds fault with everything. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CANARY_MESSAGE } from "../../src/admission/respond.ts";
 import { setAnnotations } from "../../src/kube/json-patch.ts";
+import { CANARY_MESSAGE } from "../../src/policy/policy.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { policyOf, ruleOf, ruleThatFinds, verdictOf, violationOf } from "../support/policies.ts";
 import { bytesOf, POD, patchesOf, requestOf, reviewOf, UID, updateOf } from "../support/reviews.ts";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
-import { CANARY_MESSAGE } from "../../src/admission/respond.ts";
+import { CANARY_MESSAGE } from "../../src/policy/policy.ts";
 import { CANARY_LABEL } from "../../src/registration/desired.ts";
 import type { ControlPlane } from "./control-plane/start.ts";
 import { type Program, type ProgramEnvironment, startProgram } from "./program.ts";

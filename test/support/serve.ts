@@ -12,6 +12,7 @@ import { expect } from "vitest";
 import type { AdmissionResponse } from "../../src/admission/types.ts";
 import type { Phase, Policy } from "../../src/policy/policy.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
+import type { Rule } from "../../src/rules/rule.ts";
 import { createAdmissionListener } from "../../src/server/app.ts";
 import { createAdmissionServer, listen } from "../../src/server/listen.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
@@ -55,7 +56,8 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function serve(initialPolicies: readonly Policy[]): Promise<TestServer> {
+/** `rules`: those that policies in a ConfigMap may name. */
+export async function serve(initialPolicies: readonly Policy[], rules: readonly Rule[] = []): Promise<TestServer> {
   const pair = issueCertificates({
     names: NAMES,
     podUid: "test",
@@ -63,7 +65,7 @@ export async function serve(initialPolicies: readonly Policy[]): Promise<TestSer
     notBefore: new Date(Date.now() - HOUR_MS),
     notAfter: new Date(Date.now() + HOUR_MS),
   });
-  let index = indexPolicies(initialPolicies);
+  let index = indexPolicies(initialPolicies, rules);
   let now = new Date("2026-11-21T12:00:00Z");
   let draining = false;
   let lines: string[] = [];
@@ -107,7 +109,7 @@ export async function serve(initialPolicies: readonly Policy[]): Promise<TestSer
     metrics,
     send,
     use(change) {
-      if (change.policies) index = indexPolicies(change.policies);
+      if (change.policies) index = indexPolicies(change.policies, rules);
       now = change.now ?? now;
       draining = change.draining ?? draining;
     },

@@ -17,6 +17,7 @@ const UNLABELLED: Write = { name: "unlabelled", request: dryRunOf(deployment("un
  */
 export const SHIPPED_WRITES: readonly Write[] = [LABELLED, LABELLED, LABELLED, LABELLED, UNLABELLED];
 
+/** With a word of Velero's, so that the API server asks about it: what nobody has a verdict on is never sent. */
 export function deployment(name: string, labels: Readonly<Record<string, string>>) {
   const podLabels = { app: name };
   return {
@@ -26,8 +27,13 @@ export function deployment(name: string, labels: Readonly<Record<string, string>
     spec: {
       selector: { matchLabels: podLabels },
       template: {
-        metadata: { labels: podLabels },
-        spec: { containers: [{ name: "web", image: "registry.example.com/web:1" }] },
+        metadata: { labels: podLabels, annotations: { "backup.velero.io/backup-volumes": "data" } },
+        spec: {
+          containers: [
+            { name: "web", image: "registry.example.com/web:1", volumeMounts: [{ name: "data", mountPath: "/data" }] },
+          ],
+          volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+        },
       },
     },
   };

@@ -45,6 +45,7 @@ describe("a new configuration that is to be promoted", () => {
       "e40e613b.validate.portcullis.dev": "Ignore",
       "5297f334.validate.portcullis.dev": "Ignore",
       "canary.portcullis.dev": "Ignore",
+      "policies.portcullis.dev": "Ignore",
     });
     expect(configuration.metadata).toEqual({
       name: "webhooks",
@@ -94,6 +95,7 @@ describe("a new configuration that is to fail closed", () => {
       "e40e613b.validate.portcullis.dev": "Fail",
       "5297f334.validate.portcullis.dev": "Ignore",
       "canary.portcullis.dev": "Ignore",
+      "policies.portcullis.dev": "Ignore",
     });
     expect(configuration.metadata).toEqual({ name: "webhooks", labels: LABELS });
   });

@@ -22,9 +22,9 @@ function webhooks(phase: Phase, policies: readonly Policy[], target: Partial<typ
   return desiredWebhooks(phase, policies, { ...TARGET, ...target });
 }
 
-/** All but the canary, which shipped-webhooks.test.ts holds to its golden form. */
+/** All but those of our own namespace, which shipped-webhooks.test.ts holds to their golden form. */
 function validating(...policies: readonly Policy[]): readonly DesiredWebhook[] {
-  return webhooks("validate", policies).slice(0, -1);
+  return webhooks("validate", policies).slice(0, -2);
 }
 
 function namesOf(list: readonly DesiredWebhook[]): readonly string[] {
@@ -32,7 +32,7 @@ function namesOf(list: readonly DesiredWebhook[]): readonly string[] {
 }
 
 describe("an entry", () => {
-  it("is one for each failurePolicy and selector, the default one first and the canary last", () => {
+  it("is one for each failurePolicy and selector, the default one first and those of our own namespace last", () => {
     const selector = { matchLabels: { tier: "gold" } };
     const list = webhooks("validate", [
       policyOf(RULE, { failurePolicy: "Ignore" }, "a"),
@@ -45,14 +45,16 @@ describe("an entry", () => {
       "5297f334.validate.portcullis.dev",
       "e40e613b.validate.portcullis.dev",
       "canary.portcullis.dev",
+      "policies.portcullis.dev",
     ]);
     expect(list.map(({ clientConfig }) => clientConfig.service.path)).toEqual([
       "/validate",
       "/validate/5297f334",
       "/validate/e40e613b",
       "/validate/canary",
+      "/validate/policies",
     ]);
-    expect(list.map(({ failurePolicy }) => failurePolicy)).toEqual(["Fail", "Ignore", "Fail", "Ignore"]);
+    expect(list.map(({ failurePolicy }) => failurePolicy)).toEqual(["Fail", "Ignore", "Fail", "Ignore", "Ignore"]);
     expect(list.slice(0, 3).map(({ objectSelector }) => objectSelector)).toEqual([undefined, undefined, selector]);
   });
 
@@ -63,7 +65,7 @@ describe("an entry", () => {
 
   it("is not made for policies that ask for nothing in the phase", () => {
     expect(webhooks("mutate", [policyOf(RULE, { mutate: false })])).toEqual([]);
-    expect(namesOf(webhooks("validate", []))).toEqual(["canary.portcullis.dev"]);
+    expect(namesOf(webhooks("validate", []))).toEqual(["canary.portcullis.dev", "policies.portcullis.dev"]);
   });
 
   it("keeps a policy's own selector behind the exclusions, so that no label leads past them", () => {
@@ -89,7 +91,7 @@ describe("an entry", () => {
     const ports = webhooks("validate", [policyOf(RULE)], { servicePort: 8443 }).map(
       ({ clientConfig }) => clientConfig.service.port,
     );
-    expect(ports).toEqual([8443, 8443]);
+    expect(ports).toEqual([8443, 8443, 8443]);
   });
 });
 

@@ -10,7 +10,7 @@ const SERVICE = { service: "portcullis", namespace: "policy" };
 const TARGET = { ...SERVICE, servicePort: 443, excludeNamespaces: [] };
 const CA_BUNDLE = "Q0E=";
 const WANTED = desiredWebhooks("validate", [policyOf(ruleThatFinds())], TARGET);
-const [VALIDATE, CANARY] = WANTED as [DesiredWebhook, DesiredWebhook];
+const [VALIDATE, CANARY, POLICIES] = WANTED as [DesiredWebhook, DesiredWebhook, DesiredWebhook];
 
 /** As the API server stores it: with its defaults. */
 function stored(webhook: DesiredWebhook, parts: object = {}): LiveWebhook {
@@ -26,8 +26,9 @@ function live(...webhooks: readonly LiveWebhook[]): LiveConfiguration {
   return { metadata: { name: "portcullis", resourceVersion: "17" }, webhooks };
 }
 
+/** The entry that refuses bad policies is there, and as wanted. */
 function compare(...webhooks: readonly LiveWebhook[]) {
-  const configuration = live(...webhooks);
+  const configuration = live(...webhooks, stored(POLICIES));
   const difference = compareEntries(configuration, WANTED, SERVICE);
   return {
     lines: describeDifference(difference),
@@ -84,6 +85,19 @@ describe("a changed entry", () => {
     expect(lines[0]).toBe(
       "validate.portcullis.dev rules: apps/v1 deployments (CREATE; *) -> core/v1 configmaps,pods (CREATE,UPDATE; Namespaced)",
     );
+  });
+
+  it("has its matchConditions replaced as a whole, and told by name and digest", () => {
+    const matchConditions = [{ name: "pods", expression: "true" }];
+    const { lines, patch } = compare(stored(VALIDATE, { matchConditions }), stored(CANARY));
+    expect(patch?.webhooks).toEqual([
+      { name: VALIDATE.name, matchConditions: [{ $patch: "replace" }, ...(VALIDATE.matchConditions ?? [])] },
+    ]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^validate\.portcullis\.dev matchConditions: pods \([0-9a-f]{12}\) -> not-made-by-a-controller \([0-9a-f]{12}\)$/,
+      ),
+    ]);
   });
 
   it("keeps its caBundle where its path or port is another", () => {

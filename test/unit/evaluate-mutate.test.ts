@@ -5,7 +5,7 @@ import { type JsonPatchOperation, setAnnotations } from "../../src/kube/json-pat
 import type { KubernetesObject } from "../../src/kube/objects.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import type { RuleInput } from "../../src/rules/rule.ts";
-import { policyOf, ruleOf, verdictOf } from "../support/policies.ts";
+import { policyOf, ruleOf, verdictOf, violationOf } from "../support/policies.ts";
 import { callOf, decoded, POD, requestOf, updateOf } from "../support/reviews.ts";
 
 function mutate(policies: readonly Policy[], request = decoded()) {
@@ -93,5 +93,30 @@ describe("a mutating review", () => {
     const patch: JsonPatchOperation = { op: "add", path: "/spec/nodeName", value: "mine" };
     const policy = policyOf(ruleOf(() => ({ violations: [], patches: [patch] })));
     expect(() => mutate([policy])).toThrow("a rule may not patch /spec/nodeName");
+  });
+});
+
+describe("a patch that was never made, since the mutating call was lost", () => {
+  const rule = ruleOf(({ object, mutate }) => {
+    const isPatched = object.metadata?.annotations?.["made-up"] === "yes";
+    return {
+      violations: mutate || isPatched ? [] : [violationOf()],
+      patches: mutate && !isPatched ? setAnnotations(object, { "made-up": "yes" }) : [],
+    };
+  });
+  const validate = (object: KubernetesObject) =>
+    evaluate(
+      callOf(),
+      { kind: "judge", operation: "CREATE", policies: [policyOf(rule)] },
+      decoded(requestOf({ object })),
+    );
+
+  it("leaves the object to be judged as it is", () => {
+    expect(validate(POD)).toMatchObject({ allowed: false, patches: [] });
+  });
+
+  it("control: one that was made is not asked about", () => {
+    const patched = { ...POD, metadata: { ...POD.metadata, annotations: { "made-up": "yes" } } };
+    expect(validate(patched)).toMatchObject({ allowed: true, judged: [] });
   });
 });

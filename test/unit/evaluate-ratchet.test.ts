@@ -69,6 +69,28 @@ describe("a fault that was there before", () => {
   });
 });
 
+describe("a policy with ratchet: false", () => {
+  it("refuses what was wrong before like what is new", () => {
+    expect(effectsOfUpdate([FAULT], [FAULT], { ratchet: false })).toEqual(["deny"]);
+    expect(effectsOfUpdate([FAULT], [FAULT, { ...FAULT, subject: "logs" }], { ratchet: false })).toEqual([
+      "deny",
+      "deny",
+    ]);
+    expect(effectsOfUpdate([FAULT], [FAULT], { ratchet: true })).toEqual(["existing"]);
+  });
+
+  it("does no more than it says with what it doesn't refuse", () => {
+    expect(effectsOfUpdate([FAULT], [FAULT], { ratchet: false, validationActions: ["Warn"] })).toEqual(["warn"]);
+    expect(effectsOfUpdate([FAULT], [], { ratchet: false })).toEqual([]);
+  });
+
+  it("doesn't ask its rule about the old object", () => {
+    const evaluateRule = vi.fn((_input: RuleInput<unknown>) => verdictOf(FAULT));
+    effectsOf(ruleOf(evaluateRule), decoded(updateOf(POD, POD)), { ratchet: false });
+    expect(evaluateRule).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe("the rule", () => {
   it("is asked about the old object as if it stood alone, and only where the new one has a fault", () => {
     const evaluateRule = vi.fn((_input: RuleInput<unknown>) => verdictOf(FAULT));

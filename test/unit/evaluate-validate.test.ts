@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { DeadlineExceeded, evaluate } from "../../src/admission/evaluate.ts";
 import type { AdmissionRequest, Call } from "../../src/admission/types.ts";
 import type { Policy } from "../../src/policy/policy.ts";
+import { CANARY_MESSAGE } from "../../src/policy/policy.ts";
 import type { RuleInput } from "../../src/rules/rule.ts";
 import { policyOf, ruleOf, ruleThatFinds, verdictOf } from "../support/policies.ts";
 import { callOf, decoded, POD, requestOf } from "../support/reviews.ts";
@@ -20,7 +21,10 @@ const WARNING = { code: "MADE-UP-TOO", severity: "warning" } as const;
 
 describe("a match that needs no policy", () => {
   it("is refused when it is the canary", () => {
-    expect(evaluate(callOf(), { kind: "canary" }, decoded())).toMatchObject({ allowed: false, canary: true });
+    expect(evaluate(callOf(), { kind: "canary" }, decoded())).toMatchObject({
+      allowed: false,
+      refusal: { message: CANARY_MESSAGE },
+    });
   });
 
   it("is allowed, and says why, when it is skipped", () => {

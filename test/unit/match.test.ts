@@ -3,7 +3,8 @@ import { match } from "../../src/admission/match.ts";
 import type { AdmissionRequest, Call } from "../../src/admission/types.ts";
 import type { KubernetesObject } from "../../src/kube/objects.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
-import { policyOf, ruleThatFinds } from "../support/policies.ts";
+import type { ResourceRule } from "../../src/rules/rule.ts";
+import { policyOf, ruleOf, ruleThatFinds, verdictOf } from "../support/policies.ts";
 import { callOf, decoded, POD, requestOf, updateOf } from "../support/reviews.ts";
 
 const policy = policyOf(ruleThatFinds());
@@ -40,6 +41,29 @@ describe("a request that is judged", () => {
   it("of another version, goes to the policies of the resource", () => {
     const request = decoded(requestOf({ resource: { group: "", version: "v2", resource: "pods" } }));
     expect(matchOf(request)).toMatchObject({ policies: [policy] });
+  });
+});
+
+describe("a Namespace", () => {
+  const NAMESPACES: ResourceRule[] = [{ group: "", version: "v1", resources: ["namespaces"], operations: ["CREATE"] }];
+  const rule = ruleOf(() => verdictOf(), { resources: NAMESPACES, mutates: NAMESPACES });
+  const policies = indexPolicies([policyOf(rule, { match: { namespaces: { include: ["team-*"] } } })]);
+  const countFor = (namespace: string, metadata: object): number => {
+    const resource = { group: "", version: "v1", resource: "namespaces" };
+    const object = { apiVersion: "v1", kind: "Namespace", metadata };
+    const matched = match(callOf(), decoded(requestOf({ resource, namespace, name: namespace, object })), policies);
+    return matched.kind === "judge" ? matched.policies.length : 0;
+  };
+
+  it("is in itself", () => {
+    expect(countFor("team-a", { name: "team-a" })).toBe(1);
+    expect(countFor("other", { name: "other" })).toBe(0);
+  });
+
+  it("whose name is being generated is known by its beginning, or by the name that it has got", () => {
+    expect(countFor("", { generateName: "team-" })).toBe(1);
+    expect(countFor("", { name: "team-x7", generateName: "team-" })).toBe(1);
+    expect(countFor("", { generateName: "other-" })).toBe(0);
   });
 });
 

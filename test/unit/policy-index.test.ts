@@ -5,6 +5,7 @@ import type { ResourceRule } from "../../src/rules/rule.ts";
 import { policyOf, ruleOf, ruleThatFinds } from "../support/policies.ts";
 
 const RULE = ruleThatFinds();
+const ALICE = { username: "alice", groups: ["system:authenticated"] };
 const { mutates: _, ...RULE_WITHOUT_PATCHES } = RULE;
 
 function policy(name: string, spec: object = {}): Policy {
@@ -13,7 +14,14 @@ function policy(name: string, spec: object = {}): Policy {
 
 /** The names of the policies that are asked about the creation of a Pod, unless the query says otherwise. */
 function asked(policies: readonly Policy[], query: Partial<PolicyQuery> = {}): readonly string[] {
-  const creation = { phase: "validate", entry: "", operation: "CREATE", resource: "pods", namespace: "shop" } as const;
+  const creation = {
+    phase: "validate",
+    entry: "",
+    operation: "CREATE",
+    resource: "pods",
+    namespace: "shop",
+    requester: ALICE,
+  } as const;
   return indexPolicies(policies)
     .matching({ ...creation, ...query })
     .map(({ name }) => name);

@@ -91,12 +91,12 @@ describe("a directory that can't be used", () => {
     ["holds no *.yaml", { Kustomization: "kind: Kustomization" }],
     ["holds no document", { "a.yaml": "# nothing\n---\n---\n" }],
   ])("%s", (_name, files) => {
-    expect(failureIn(directoryOf(files))).toBe("DIR holds no policy: no *.yaml file with a document in it");
+    expect(failureIn(directoryOf(files))).toBe("DIR holds no policy: no *.yaml file with a Policy in it");
   });
 
   it("has a file in .yml, which would be overlooked", () => {
     expect(failureIn(directoryOf({ "a.yaml": policyText("a"), "b.yml": policyText("b") }))).toBe(
-      "DIR/b.yml: policy files end in .yaml; rename it or it would be overlooked",
+      "a problem\n  DIR/b.yml:1:1: policy files end in .yaml; rename it or it would be overlooked",
     );
   });
 

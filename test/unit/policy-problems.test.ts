@@ -13,6 +13,7 @@ const RULE: Rule = {
     properties: {
       colour: { type: "string", default: "red", description: "A colour." },
       sizes: { type: "array", items: { type: "integer", minimum: 1 }, description: "Sizes." },
+      port: { anyOf: [{ type: "integer" }, { type: "string" }], description: "A port." },
     },
   },
   compile(params) {
@@ -80,6 +81,22 @@ describe("a problem of a policy is told with its place", () => {
       "a.yaml:7:28: spec.match.objectSelector: must NOT have fewer than 1 properties, not {}",
     ],
     [
+      "a requirement without values",
+      "  match: { objectSelector: { matchExpressions: [{ key: tier, operator: In }] } }",
+      "a.yaml:7:49: spec.match.objectSelector.matchExpressions[0]: values is missing",
+    ],
+    [
+      "a requirement with values that it doesn't take",
+      "  match: { objectSelector: { matchExpressions: [{ key: tier, operator: Exists, values: [gold] }] } }",
+      "a.yaml:7:88: spec.match.objectSelector.matchExpressions[0].values: only In and NotIn have values",
+    ],
+    [
+      "an operator in another case",
+      "  match: { objectSelector: { matchExpressions: [{ key: tier, operator: in, values: [gold] }] } }",
+      "a.yaml:7:72: spec.match.objectSelector.matchExpressions[0].operator: must be one of In, NotIn, Exists, " +
+        'DoesNotExist, not "in"; did you mean In?',
+    ],
+    [
       "an unknown operation",
       "  match: { operations: [DELETE] }",
       'a.yaml:7:25: spec.match.operations[0]: must be one of CREATE, UPDATE, not "DELETE"',
@@ -115,6 +132,11 @@ describe("a problem of a policy is told with its place", () => {
       "a.yaml:7:21: spec.params.colour: must be of type string, not 5",
     ],
     [
+      "a param of none of several types",
+      "  params: { port: true }",
+      "a.yaml:7:19: spec.params.port: must be of type integer or string, not true",
+    ],
+    [
       "a param that is too small",
       "  params:\n    sizes:\n      - 3\n      - 0",
       "a.yaml:10:9: spec.params.sizes[1]: must be >= 1, not 0",
@@ -145,7 +167,7 @@ describe("a problem of a policy is told with its place", () => {
       "apiVersion: portcullis.dev/v1",
       'a.yaml:1:13: apiVersion: must be portcullis.dev/v1alpha1, not "portcullis.dev/v1"',
     ],
-    ["kind: ConfigMap", 'a.yaml:1:7: kind: must be Policy, not "ConfigMap"'],
+    ["kind: ConfigMap", 'a.yaml:1:7: kind: must be Policy or Exception, not "ConfigMap"'],
   ])("for a document of another sort, %s", (line, expected) => {
     expect(compile(`${line}\nmetadata: { name: a }\nspec: { rule: made-up }\n`).problems).toContain(expected);
   });

@@ -14,18 +14,21 @@ function notesOn(text: string): readonly string[] {
 
 describe("registration.json", () => {
   test("with another hash is worth a note", () => {
-    expect(notesOn(JSON.stringify({ policyHash: OTHER, webhooks: ["validate.portcullis.dev"] }))).toEqual([
-      `the webhooks are registered for the policies ${OTHER}, and ${LOADED} are loaded`,
+    expect(notesOn(JSON.stringify({ registrationHash: OTHER, namespace: "policy", webhooks: [] }))).toEqual([
+      "the policies that are loaded need other webhook rules than this Pod was started with; to register them: " +
+        "kubectl delete job -n policy -l app.kubernetes.io/component=register && kubectl apply -k manifests/base",
     ]);
   });
 
   test.each([
-    ["with the loaded hash", JSON.stringify({ policyHash: LOADED, webhooks: [] })],
+    ["with the loaded hash", JSON.stringify({ registrationHash: LOADED, namespace: "policy" })],
     ["without a hash", "{}"],
-    ["with an empty hash", '{"policyHash":""}'],
-    ["with something else for a hash", '{"policyHash":"0123456789ab\\nready"}'],
+    ["with an empty hash", '{"registrationHash":"","namespace":"policy"}'],
+    ["with something else for a hash", '{"registrationHash":"0123456789ab\\nready","namespace":"policy"}'],
     ["that holds null", "null"],
-    ["that is cut short", '{"policyHash":"01234'],
+    ["without a namespace", `{"registrationHash":"${OTHER}"}`],
+    ["with something else for a namespace", `{"registrationHash":"${OTHER}","namespace":"a; rm -r b"}`],
+    ["that is cut short", '{"registrationHash":"01234'],
     ["that is empty", ""],
   ])("%s is not", (_, text) => {
     expect(notesOn(text)).toEqual([]);

@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DirectoryWatcher } from "../../src/follow-directory.ts";
 import { writePair } from "../../src/tls/files.ts";
 import { issueCertificates } from "../../src/tls/issue.ts";
 import type { CertificatePair } from "../../src/tls/profile.ts";
-import { type DirectoryWatcher, followPair, type PairFollower } from "../../src/tls/reload.ts";
+import { followPair, type PairFollower } from "../../src/tls/reload.ts";
 
 const MINUTE_MS = 60_000;
 const NO_EVENTS: DirectoryWatcher = { on: () => undefined, close: () => undefined };

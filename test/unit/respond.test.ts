@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CANARY_MESSAGE, respond } from "../../src/admission/respond.ts";
+import { respond } from "../../src/admission/respond.ts";
 import type { AdmissionResponse, Effect, JudgedViolation, Outcome } from "../../src/admission/types.ts";
 import type { Phase, Policy } from "../../src/policy/policy.ts";
 import type { Violation } from "../../src/rules/rule.ts";
@@ -46,9 +46,35 @@ describe("an answer", () => {
     expect(answer({ skipped: "operation" })).toEqual({ uid: UID, allowed: true });
   });
 
-  it("to the canary is a refusal that says what it is", () => {
-    const status = { code: 403, reason: "Forbidden", message: CANARY_MESSAGE };
-    expect(answer({ allowed: false, canary: true })).toEqual({ uid: UID, allowed: false, status });
+  it("with a refusal that is no policy's says what it says", () => {
+    const status = { code: 403, reason: "Forbidden", message: "no" };
+    expect(answer({ allowed: false, refusal: { message: "no", causes: [] } })).toEqual({
+      uid: UID,
+      allowed: false,
+      status,
+    });
+  });
+
+  it("keeps the lines of such a refusal, and nothing else that a terminal obeys", () => {
+    const causes = [{ reason: "POLICIES", message: "bad\u001b[1m", field: "data[a.yaml]" }];
+    const { status } = answer({ allowed: false, refusal: { message: "two\n  lines\u0007", causes } });
+    expect(status?.message).toBe("two\n  lines\\u0007");
+    expect(status?.details?.causes).toEqual([{ reason: "POLICIES", message: "bad\\u001b[1m", field: "data[a.yaml]" }]);
+  });
+
+  it("shows notices as warnings, of 120 characters like the others", () => {
+    const { warnings = [] } = answer({ notices: ["a.yaml:1:1: odd", "x".repeat(200)] });
+    expect(warnings[0]).toBe("a.yaml:1:1: odd");
+    expect(warnings.map(({ length }) => length)).toEqual([15, 120]);
+  });
+
+  it("warns of an exception in its last days, and of none before", () => {
+    const exception = { until: "2026-11-25", endMs: 0, reason: "TICKET-12" };
+    const excepted = judged("excepted", {});
+    expect(warn({ ...excepted, exception, isLapsing: true })).toEqual([
+      "MADE-UP passes until 2026-11-25 only (TICKET-12); policy a-policy",
+    ]);
+    expect(warn({ ...excepted, exception, isLapsing: false })).toEqual([]);
   });
 
   it("carries patches in base64 and names their type", () => {

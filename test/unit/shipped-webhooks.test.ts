@@ -20,6 +20,17 @@ function entry(name: string, path: string, timeoutSeconds: number) {
   };
 }
 
+/** What the API server sends only where there may be a verdict. */
+const PREFILTERED = [
+  "cronjobs.batch",
+  "daemonsets.apps",
+  "deployments.apps",
+  "jobs.batch",
+  "persistentvolumeclaims",
+  "pods",
+  "statefulsets.apps",
+];
+
 const EVERYWHERE_ELSE = {
   matchExpressions: [
     {
@@ -31,7 +42,7 @@ const EVERYWHERE_ELSE = {
 };
 
 describe("the shipped policies", () => {
-  it("ask for one validating entry, and the canary", () => {
+  it("ask for one validating entry, and two for our own namespace", () => {
     const both = ["CREATE", "UPDATE"];
     expect(desiredWebhooks("validate", policies, TARGET)).toEqual([
       {
@@ -59,6 +70,13 @@ describe("the shipped policies", () => {
             scope: "Namespaced",
           },
           {
+            apiGroups: ["gateway.networking.k8s.io"],
+            apiVersions: ["v1"],
+            operations: both,
+            resources: ["httproutes"],
+            scope: "Namespaced",
+          },
+          {
             apiGroups: ["networking.k8s.io"],
             apiVersions: ["v1"],
             operations: both,
@@ -68,8 +86,11 @@ describe("the shipped policies", () => {
         ],
         failurePolicy: "Fail",
         namespaceSelector: EVERYWHERE_ELSE,
-        // What it says is proved on a real API server, in test/cluster/lockout.test.ts.
-        matchConditions: [{ name: "not-made-by-a-controller", expression: expect.any(String) }],
+        // What they say is proved on a real API server, in test/cluster/lockout.test.ts and prefilters.test.ts.
+        matchConditions: ["not-made-by-a-controller", ...PREFILTERED].map((name) => ({
+          name,
+          expression: expect.any(String),
+        })),
       },
       {
         ...entry("canary.portcullis.dev", "/validate/canary", 5),
@@ -88,6 +109,17 @@ describe("the shipped policies", () => {
         },
         objectSelector: { matchLabels: { "portcullis.dev/canary": "true" } },
       },
+      {
+        ...entry("policies.portcullis.dev", "/validate/policies", 5),
+        rules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: both, resources: ["configmaps"], scope: "Namespaced" },
+        ],
+        failurePolicy: "Ignore",
+        namespaceSelector: {
+          matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: ["policy"] }],
+        },
+        objectSelector: { matchLabels: { "portcullis.dev/policies": "true" } },
+      },
     ]);
   });
 
@@ -100,6 +132,7 @@ describe("the shipped policies", () => {
         ],
         failurePolicy: "Ignore",
         namespaceSelector: EVERYWHERE_ELSE,
+        matchConditions: [{ name: "pods", expression: expect.any(String) }],
         reinvocationPolicy: "IfNeeded",
       },
     ]);

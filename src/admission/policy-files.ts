@@ -1,0 +1,39 @@
+/** A ConfigMap that holds policies is judged before a Pod finds out that they can't be used. */
+import { recordField, stringField } from "../kube/objects.ts";
+import type { CompiledFiles, PolicyFiles } from "../policy/files.ts";
+import type { AdmissionRequest, Outcome } from "./types.ts";
+
+/** What a ConfigMap may hold; a larger text would only keep the server busy. */
+const MAX_CHARACTERS = 1024 * 1024;
+
+/** By key, as they will be mounted; undefined where there is nothing new to judge. */
+export function policyFilesOf({ object, oldObject }: AdmissionRequest): PolicyFiles | undefined {
+  const files = filesIn(object);
+  const before = oldObject && filesIn(oldObject);
+  if (before && files.size === before.size && [...files].every(([name, text]) => before.get(name) === text)) {
+    return undefined;
+  }
+  const characters = [...files.values()].reduce((sum, text) => sum + text.length, 0);
+  return characters > MAX_CHARACTERS ? undefined : files;
+}
+
+function filesIn(configMap: unknown): Map<string, string> {
+  const data = recordField(configMap, "data");
+  const names = Object.keys(data ?? {}).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
+  return new Map(names.sort().map((name) => [name, stringField(data, name) ?? ""]));
+}
+
+/** Without problems it is allowed, with what is odd about the policies as warnings. */
+export function judgePolicyFiles({ problems, warnings }: CompiledFiles): Outcome {
+  const notices = warnings.map(({ position, message }) => `${position}: ${message}`);
+  if (problems.length === 0) return { allowed: true, judged: [], patches: [], notices };
+  const lines = problems.map(({ position, message }) => `\n  ${position}: ${message}`);
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  const message = `these policies can't be used, ${count}${lines.join("")}\nThe policies that are loaded stay in force.`;
+  const causes = problems.map((problem) => ({
+    reason: "POLICIES",
+    message: problem.message,
+    field: `data[${problem.position.replace(/:\d+:\d+$/, "")}]`,
+  }));
+  return { allowed: false, judged: [], patches: [], refusal: { message, causes } };
+}
