@@ -5,7 +5,8 @@ import { loadPolicies } from "../../src/policy/load.ts";
 import { rules } from "../../src/rules/index.ts";
 import * as config from "../../src/settings.ts";
 import { directoryOf } from "../support/policy-directory.ts";
-import { GENERATED_DOCS, SETTINGS_SECTIONS } from "./generate-docs.ts";
+import { GENERATED_DOCS } from "./generate-docs.ts";
+import { SETTINGS_SECTIONS } from "./generated/configuration-page.ts";
 import { listFiles, ROOT, readSource } from "./source-files.ts";
 
 const files = listFiles("");
