@@ -4,7 +4,7 @@ import { isTrustedController } from "../kube/owners.ts";
 import { findException, type PolicyException, stateOf } from "../policy/exceptions.ts";
 import { CANARY_MESSAGE, type Policy } from "../policy/policy.ts";
 import type { JudgedOperation, RuleInput, Severity, Violation } from "../rules/rule.ts";
-import type { Match } from "./match.ts";
+import { type Match, namespaceOf } from "./match.ts";
 import { judgePolicyFiles } from "./policy-files.ts";
 import type { AdmissionRequest, Call, Effect, JudgedViolation, Outcome } from "./types.ts";
 
@@ -95,11 +95,12 @@ function isTold(effect: Effect): boolean {
 function exceptionFrom(
   { now }: Call,
   { exceptions }: Policy,
-  { namespace }: AdmissionRequest,
+  request: AdmissionRequest,
   object: KubernetesObject,
   { code }: Violation,
 ): PolicyException | undefined {
-  return exceptions.length === 0 ? undefined : findException(exceptions, { code, namespace, object, now });
+  if (exceptions.length === 0) return undefined;
+  return findException(exceptions, { code, namespace: namespaceOf(request), object, now });
 }
 
 /** The ratchet: what the old object violates already is not a reason to refuse the new one. */

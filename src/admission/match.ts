@@ -33,7 +33,7 @@ export function match(call: Call, request: AdmissionRequest, policies: PolicyInd
 }
 
 /** A Namespace counts as in itself, which a request says only once it has a name: of `generateName` the beginning counts. */
-function namespaceOf({ namespace, resource, object }: AdmissionRequest): string {
+export function namespaceOf({ namespace, resource, object }: AdmissionRequest): string {
   if (namespace !== "" || resource.group !== "" || resource.resource !== "namespaces") return namespace;
   return object?.metadata?.name || object?.metadata?.generateName || "";
 }

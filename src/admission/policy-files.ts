@@ -1,6 +1,7 @@
 /** A ConfigMap that holds policies is judged before a Pod finds out that they can't be used. */
-import { recordField, stringField } from "../kube/objects.ts";
+import { labelOf, recordField, stringField } from "../kube/objects.ts";
 import type { CompiledFiles, PolicyFiles } from "../policy/files.ts";
+import { POLICIES_LABEL } from "../policy/policy.ts";
 import type { AdmissionRequest, Outcome } from "./types.ts";
 
 /** What a ConfigMap may hold; a larger text would only keep the server busy. */
@@ -9,7 +10,8 @@ const MAX_CHARACTERS = 1024 * 1024;
 /** By key, as they will be mounted; undefined where there is nothing new to judge. */
 export function policyFilesOf({ object, oldObject }: AdmissionRequest): PolicyFiles | undefined {
   const files = filesIn(object);
-  const before = oldObject && filesIn(oldObject);
+  // What had no label then has not been judged yet.
+  const before = labelOf(oldObject, POLICIES_LABEL) === "true" ? filesIn(oldObject) : undefined;
   if (before && files.size === before.size && [...files].every(([name, text]) => before.get(name) === text)) {
     return undefined;
   }

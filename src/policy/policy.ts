@@ -61,6 +61,9 @@ export const CANARY_MESSAGE = "portcullis is enforcing: this is its canary, whic
 /** The entry that refuses ConfigMaps of ours that hold bad policies. */
 export const POLICIES_ENTRY = "policies";
 
+/** The label, with the value "true", of the ConfigMaps that it is about. */
+export const POLICIES_LABEL = "portcullis.dev/policies";
+
 /** Namespaces that the webhooks never ask about: who can't be called must not keep a cluster from coming up. */
 export const ALWAYS_EXCLUDED_NAMESPACES: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
 

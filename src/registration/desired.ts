@@ -12,6 +12,7 @@ import {
   type FailurePolicy,
   type Phase,
   POLICIES_ENTRY,
+  POLICIES_LABEL,
   type Policy,
 } from "../policy/policy.ts";
 import { shortDigest } from "../policy/policy-hash.ts";
@@ -66,9 +67,6 @@ const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["namespaces"]);
 export const CANARY_LABEL = `${DOMAIN}/canary`;
 /** The name of the entry that refuses it. */
 export const CANARY_WEBHOOK = webhookName("validate", CANARY_ENTRY);
-
-/** The label that makes a ConfigMap of our namespace one whose policies are checked. */
-export const POLICIES_LABEL = `${DOMAIN}/policies`;
 
 /** The entries of one phase, the default one first; at the end of the validating ones those of our own namespace. */
 export function desiredWebhooks(

@@ -11,9 +11,14 @@ import { policyOf, ruleThatFinds } from "../support/policies.ts";
 import { bytesOf, callOf, POD, requestOf, reviewOf, updateOf } from "../support/reviews.ts";
 
 const WARNING = { code: "MADE-UP-TOO", severity: "warning", message: "the spec is odd" } as const;
-const RULE = ruleThatFinds({});
+const NAMESPACES = ["namespaces", "pods", "configmaps"];
+const RULE = {
+  ...ruleThatFinds({}),
+  resources: [{ group: "", version: "v1", resources: NAMESPACES, operations: ["CREATE", "UPDATE"] }],
+} as const;
 const UNTIL = { until: "2027-01-31", reason: "TICKET-12" };
 const IN_APPLICATION = { namespaces: ["application"], ...UNTIL };
+const OF_NAMESPACES = { resource: { group: "", version: "v1", resource: "namespaces" } };
 /** Long before the last 7 days of January. */
 const NOW = new Date("2026-11-21T12:00:00Z");
 
@@ -65,6 +70,16 @@ describe("an exception covers", () => {
       false,
     ],
     ["what is in no namespace, by name", { names: ["web"] }, { namespace: "" }, true],
+    [
+      "a Namespace by its own name",
+      { namespaces: ["app*"] },
+      {
+        ...OF_NAMESPACES,
+        namespace: "",
+        object: { apiVersion: "v1", kind: "Namespace", metadata: { generateName: "app-" } },
+      },
+      true,
+    ],
     ["nothing that is in no namespace by a namespace", { namespaces: ["app*"] }, { namespace: "" }, false],
     ["an object without metadata by no name", { names: ["web"] }, { object: { kind: "Pod" } }, false],
     ["a code", { namespaces: ["*"], codes: ["MADE-UP-TOO", "MADE-UP"] }, {}, true],

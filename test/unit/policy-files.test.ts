@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { review } from "../../src/admission/review.ts";
 import type { AdmissionResponse } from "../../src/admission/types.ts";
-import { POLICIES_ENTRY, type Policy } from "../../src/policy/policy.ts";
+import { POLICIES_ENTRY, POLICIES_LABEL, type Policy } from "../../src/policy/policy.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
 import { policyOf, ruleThatFinds } from "../support/policies.ts";
 import { bytesOf, callOf, requestOf, reviewOf, UID } from "../support/reviews.ts";
@@ -35,6 +35,8 @@ spec: { policies: [served], namespaces: [shop], until: 2027-01-31, reason: TICKE
 `;
 const OF_GOOD = EXCEPTION.replace("[served]", "[good]");
 
+const LABELLED = { labels: { [POLICIES_LABEL]: "true" } };
+
 function configMap(data: Data | undefined, metadata: object = {}) {
   return {
     apiVersion: "v1",
@@ -51,7 +53,7 @@ function requestFor(data: Data | undefined, before?: Data, metadata: object = {}
     name: "policies",
     operation: before ? "UPDATE" : "CREATE",
     object: configMap(data, metadata),
-    oldObject: before ? configMap(before) : null,
+    oldObject: before ? configMap(before, LABELLED) : null,
   });
 }
 
@@ -84,7 +86,7 @@ describe("a ConfigMap is stored", () => {
     });
   });
 
-  it("as it is, where its texts are longer than a ConfigMap may be", () => {
+  it("unjudged, where its texts are larger than a ConfigMap may be", () => {
     const [filler, limit] = ["# a comment\n", 1024 * 1024];
     const textOf = (length: number) => BAD + filler.repeat(limit / filler.length + 1).slice(0, length - BAD.length);
     expect(answerTo({ "a.yaml": textOf(limit) }).allowed).toBe(false);
@@ -164,6 +166,17 @@ describe("an update", () => {
   ])("%s", (_name, data, before, expected) => {
     expect(answerTo(data, { before, metadata: { labels: { changed: "true" } } }).allowed).toBe(expected);
   });
+});
+
+it("an update that gives a ConfigMap the label is judged, though its data is as it was", () => {
+  const request = {
+    ...requestFor({ "a.yaml": BAD }, { "a.yaml": BAD }, LABELLED),
+    oldObject: configMap({ "a.yaml": BAD }),
+  };
+  const answer = review(callOf({ entry: POLICIES_ENTRY }), bytesOf(reviewOf(request)), indexPolicies([], RULES), {
+    reviewed: () => {},
+  });
+  expect(answer.response.allowed).toBe(false);
 });
 
 it("policies in a ConfigMap that goes away are not judged", () => {

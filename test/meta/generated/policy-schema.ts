@@ -1,11 +1,17 @@
 /** manifests/policy.schema.json: what editors complete and check policy files by. The server checks more, and in better words. */
+import { groupResource } from "../../../src/kube/objects.ts";
 import { EXCEPTION_SCHEMA, policySchema } from "../../../src/policy/schema.ts";
 import type { Rule } from "../../../src/rules/rule.ts";
 
+/** The compiler has better words for a day that is none. */
+const UNTIL = { pattern: "^\\d{4}-\\d{2}-\\d{2}$" };
+
 /** Of draft 7, which the YAML language server knows. */
 export function renderPolicySchema(rules: readonly Rule[]): string {
+  const code = { enum: rules.flatMap(({ codes }) => codes.map((row) => row.code)) };
   const schema = {
     $schema: "http://json-schema.org/draft-07/schema#",
+    $id: "https://portcullis.dev/v1alpha1/policy.schema.json",
     title: "portcullis: policies and exceptions",
     $comment: "Made by `npm run docs` from src/policy/schema.ts and the rules.",
     type: "object",
@@ -13,26 +19,35 @@ export function renderPolicySchema(rules: readonly Rule[]): string {
     properties: { kind: { enum: ["Policy", "Exception"] } },
     if: { properties: { kind: { const: "Exception" } } },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-    then: EXCEPTION_SCHEMA,
+    then: {
+      allOf: [EXCEPTION_SCHEMA, { properties: { spec: { properties: { codes: { items: code }, until: UNTIL } } } }],
+    },
     else: { allOf: [policySchema(rules), ...rules.map(schemaOfRule)] },
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
 /** What a policy of this rule may say, and another may not. */
-function schemaOfRule({ id, paramsSchema, codes, resources }: Rule) {
+function schemaOfRule({ id, summary, paramsSchema, codes, resources, mutates }: Rule) {
   const code = { enum: codes.map((row) => row.code) };
   const resource = {
-    enum: resources.flatMap(({ group, resources: plurals }) =>
-      plurals.map((plural) => (group === "" ? plural : `${plural}.${group}`)),
-    ),
+    enum: resources.flatMap((row) => row.resources.map((plural) => groupResource({ ...row, resource: plural }))),
   };
+  const { required = [] } = paramsSchema as { readonly required?: readonly string[] };
   const spec = {
+    ...(required.length > 0 ? { required: ["params"] } : {}),
     properties: {
-      params: paramsSchema,
+      params: { ...paramsSchema, description: summary },
       match: { properties: { resources: { items: resource } } },
-      severities: { propertyNames: code },
-      exceptions: { items: { properties: { codes: { items: code } } } },
+      // Names to complete, with what they stand for.
+      severities: {
+        propertyNames: code,
+        properties: Object.fromEntries(
+          codes.map((row) => [row.code, { description: `By default ${row.severity}: ${row.summary}` }]),
+        ),
+      },
+      exceptions: { items: { properties: { codes: { items: code }, until: UNTIL } } },
+      ...(mutates ? {} : { mutate: { const: false } }),
     },
   };
   return {
