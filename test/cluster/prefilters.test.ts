@@ -32,8 +32,10 @@ const CORPUS = fileURLToPath(new URL("../../../shared/corpus/manifests", import.
 const SEED = 20261121;
 const CREATED = 2000;
 const UPDATED = 300;
-const CONCURRENCY = 16;
+const CONCURRENCY = 6;
 const NAMESPACE = "generated";
+/** It takes about a minute; a busy machine may need more. */
+const PATIENCE_MS = 300_000;
 
 const entriesOf = (rule: Rule, title: string, spec: object = {}) =>
   watchedEntriesOf(`${rule.id} ${title}`, [policyOf(rule, spec)]);
@@ -51,7 +53,6 @@ const ENTRIES = [
   ...entriesOf(jobHygiene, "by default"),
   ...entriesOf(jobHygiene, "at its strictest", { params: STRICT_JOBS }),
   ...entriesOf(requiredLabels, "of one label", { params: { labels: [app] } }),
-  ...entriesOf(requiredLabels, "of two labels", { params: { labels: [app, team] } }),
   ...entriesOf(requiredLabels, "that may be empty", {
     params: { labels: [{ anyOf: ["constructor"], allowEmpty: true }] },
   }),
@@ -143,7 +144,7 @@ describeCluster("matchConditions", (controlPlane) => {
     );
     const named = readCorpus().map((object, index) => nameObject(object, `c-${index}`));
     corpusAnswers = await inParallel(CONCURRENCY, named, (object) => createDry(object));
-  });
+  }, PATIENCE_MS);
 
   afterAll(async () => {
     api?.close();

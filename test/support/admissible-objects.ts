@@ -3,7 +3,7 @@
  * no replicas, and no Job that runs.
  */
 import fc from "fast-check";
-import { type KubernetesObject, recordField } from "../../src/kube/objects.ts";
+import { type KubernetesObject, recordField, recordList } from "../../src/kube/objects.ts";
 import { CLAIM_SPEC, type Fields, metadata, podSpecWith, weighted } from "./admissible-pods.ts";
 
 const SELECTOR = { case: "1" };
@@ -82,7 +82,7 @@ const KINDS: readonly Kind[] = [
     apiVersion: "apps/v1",
     weight: 3,
     spec: statefulSetSpec,
-    update: (stored, { template }) => ({ ...stored, template }),
+    update: (stored, next) => (hasClaimsOf(stored, next) ? { ...stored, template: next.template } : stored),
   },
   { kind: "DaemonSet", apiVersion: "apps/v1", weight: 2, spec: daemonSetSpec, update: replace },
   { kind: "Job", apiVersion: "batch/v1", weight: 3, spec: jobSpec },
@@ -121,6 +121,16 @@ function updatesOf(kind: Kind): fc.Arbitrary<Update> {
       return { ...stored, metadata: { ...stored.metadata, labels, annotations }, spec } as KubernetesObject;
     },
   }));
+}
+
+/** Claim templates stay as they are, and a template may only mount what is there. */
+function hasClaimsOf(stored: Fields, next: Fields): boolean {
+  const present = claimNamesOf(stored);
+  return claimNamesOf(next).every((name) => present.includes(name));
+}
+
+function claimNamesOf(spec: Fields): readonly unknown[] {
+  return recordList(spec, "volumeClaimTemplates").map((claim) => recordField(claim, "metadata")?.name);
 }
 
 function specOf(object: KubernetesObject): Fields {

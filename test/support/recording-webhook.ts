@@ -49,6 +49,8 @@ export async function startRecordingWebhook(): Promise<RecordingWebhook> {
     outgoing.setHeader("Content-Type", "application/json");
     outgoing.end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response }));
   });
+  // A connection that is closed as the API server takes it up again is a failed call.
+  server.keepAliveTimeout = HOUR_MS;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

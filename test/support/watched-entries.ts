@@ -5,6 +5,7 @@
 import { groupResource } from "../../src/kube/objects.ts";
 import { isTrustedController } from "../../src/kube/owners.ts";
 import { DEFAULT_ENTRY, type Phase, type Policy } from "../../src/policy/policy.ts";
+import { shortDigest } from "../../src/policy/policy-hash.ts";
 import { type DesiredWebhook, desiredWebhooks, webhookName } from "../../src/registration/desired.ts";
 import type { ControlPlane } from "./control-plane/start.ts";
 import { apply } from "./installation.ts";
@@ -28,7 +29,8 @@ export function watchedEntriesOf(title: string, policies: readonly Policy[]): re
     const name = webhookName(phase, DEFAULT_ENTRY);
     const entry = desiredWebhooks(phase, policies, ANYWHERE).find((candidate) => candidate.name === name);
     if (!entry) return [];
-    return { title: `${title}, ${phase}`, phase, policies, path: `/${phase}/${title.replaceAll(/\W+/g, "-")}`, entry };
+    // Entries that ask the same are one: what differs is only who reads what they were sent.
+    return { title: `${title}, ${phase}`, phase, policies, path: `/${phase}/${shortDigest(entry)}`, entry };
   });
 }
 
@@ -55,7 +57,7 @@ export async function registerWatched(
     kind: KINDS[phase],
     metadata: { name: "watched" },
     webhooks: [
-      ...entries.filter((watched) => watched.phase === phase),
+      ...new Map(entries.filter((one) => one.phase === phase).map((one) => [one.path, one])).values(),
       { path: everythingPath(phase), entry: EVERYTHING },
     ].map(({ path, entry }, index) => ({
       ...entry,
