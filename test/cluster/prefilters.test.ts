@@ -10,7 +10,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { KubernetesObject, OwnerReference } from "../../src/kube/objects.ts";
 import { CONTROLLER_MANAGER } from "../../src/kube/owners.ts";
 import { loadPolicies } from "../../src/policy/load.ts";
+import type { Phase } from "../../src/policy/policy.ts";
 import { rules } from "../../src/rules/index.ts";
+import { ingressBucket } from "../../src/rules/ingress-bucket/rule.ts";
 import { jobHygiene } from "../../src/rules/job-hygiene/rule.ts";
 import { requiredLabels } from "../../src/rules/required-labels/rule.ts";
 import type { Rule } from "../../src/rules/rule.ts";
@@ -39,6 +41,7 @@ const PATIENCE_MS = 300_000;
 
 const entriesOf = (rule: Rule, title: string, spec: object = {}) =>
   watchedEntriesOf(`${rule.id} ${title}`, [policyOf(rule, spec)]);
+const isOfMutation = ({ phase }: { readonly phase: Phase }) => phase === "mutate";
 const app = { anyOf: ["app", "app.kubernetes.io/name"] };
 const team = { anyOf: ["team"] };
 const STRICT_JOBS = {
@@ -75,6 +78,8 @@ const ENTRIES = [
   }),
   ...entriesOf(veleroBackup, "in opt-out", { params: { mode: "opt-out" } }),
   ...entriesOf(veleroBackup, "of hooks alone", { params: { mode: "off" } }),
+  // Ingresses are kept back in this phase alone.
+  ...entriesOf(ingressBucket, "that adds rewrites", { params: { addRewrite: "legacy" } }).filter(isOfMutation),
   ...watchedEntriesOf(
     "rules side by side",
     [secretEnv, jobHygiene, veleroBackup].map((rule) => policyOf(rule)),

@@ -5,32 +5,13 @@ import type { KubernetesObject, StringMap } from "../../src/kube/objects.ts";
 import { type LabelSelector, type LabelSelectorRequirement, matchesSelector } from "../../src/kube/selectors.ts";
 import { type ApiClient, createApiClient, pathOf } from "../support/api-client.ts";
 import { describeCluster } from "../support/cluster.ts";
+import { labelMaps, selectors } from "../support/generated-selectors.ts";
 import { inParallel } from "../support/in-parallel.ts";
 import { apply } from "../support/installation.ts";
 
 const SEED = 20261121;
 const SELECTORS = 400;
 const NAMESPACE = "labelled";
-
-const KEYS = ["app", "example.org/tier", "constructor"];
-/** As a label may have it; none of them reads as something else in a selector's text. */
-const VALUES = ["web", "Web", "1.0_a-b", ""];
-
-const key = fc.constantFrom(...KEYS);
-const value = fc.constantFrom(...VALUES);
-const values = fc.uniqueArray(value, { minLength: 1 });
-const requirement = fc.oneof<fc.Arbitrary<LabelSelectorRequirement>[]>(
-  fc.record({ key, operator: fc.constantFrom("In", "NotIn"), values }),
-  fc.record({ key, operator: fc.constantFrom("Exists", "DoesNotExist") }),
-);
-const selector: fc.Arbitrary<LabelSelector> = fc.record(
-  {
-    matchLabels: fc.dictionary(key, value, { maxKeys: 2, noNullPrototype: true }),
-    matchExpressions: fc.array(requirement, { maxLength: 3 }),
-  },
-  { requiredKeys: [] },
-);
-const labels = fc.option(fc.dictionary(key, value, { noNullPrototype: true }), { nil: undefined });
 
 type Matches = (selector: LabelSelector, labels: StringMap | null | undefined) => boolean;
 
@@ -67,7 +48,7 @@ describeCluster("selectors", (controlPlane) => {
 
   beforeAll(async () => {
     api = createApiClient(controlPlane());
-    const configMaps = fc.sample(labels, { numRuns: 48, seed: SEED }).map((own, index) => ({
+    const configMaps = fc.sample(labelMaps, { numRuns: 48, seed: SEED }).map((own, index) => ({
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: { name: `labelled-${index}`, namespace: NAMESPACE, ...(own ? { labels: own } : {}) },
@@ -78,7 +59,7 @@ describeCluster("selectors", (controlPlane) => {
     ]);
     stored = await list({});
     expect(stored.length).toBe(configMaps.length);
-    listed = await inParallel(8, fc.sample(selector, { numRuns: SELECTORS, seed: SEED }), async (one) => {
+    listed = await inParallel(8, fc.sample(selectors, { numRuns: SELECTORS, seed: SEED }), async (one) => {
       return { selector: one, names: (await list(one)).map(nameOf) };
     });
   });

@@ -99,8 +99,15 @@ const KINDS: readonly Kind[] = [
 ];
 
 function objectsOf({ kind, apiVersion, spec }: Kind): fc.Arbitrary<KubernetesObject> {
-  return fc.record({ metadata, spec }).map((parts) => ({ apiVersion, kind, ...parts }));
+  return fc
+    .record({ metadata: kind === "Ingress" ? ofSite : metadata, spec })
+    .map((parts) => ({ apiVersion, kind, ...parts }));
 }
+
+/** With the label of a static site, more often than not. */
+const ofSite = fc
+  .tuple(metadata, fc.constantFrom({ bucket: "photos-20260101" }, { bucket: "" }, { role: "static" }, {}))
+  .map(([own, site]) => ({ ...own, labels: { ...own.labels, ...site } }));
 
 export interface Update {
   readonly before: KubernetesObject;
