@@ -137,7 +137,13 @@ function podSpecOf(containers: number) {
   const env = listOf(LIMIT, () => ({ name: "A", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }));
   const containersOf = (field: string) =>
     listOf(containers, (index) => ({ name: `${field}-${index}`, image: "example.com/large:1", env }));
-  return { containers: containersOf("main"), initContainers: containersOf("init"), volumes: volumesOf(LIMIT) };
+  return {
+    // It would be a volume more.
+    automountServiceAccountToken: false,
+    containers: containersOf("main"),
+    initContainers: containersOf("init"),
+    volumes: volumesOf(LIMIT),
+  };
 }
 
 function volumesOf(count: number) {
