@@ -1,7 +1,7 @@
 /** A webhook server in the test's own process: it allows everything, and notes what it was asked about. */
 import { once } from "node:events";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { json } from "node:stream/consumers";
 import type { GroupVersionResource, KubernetesObject } from "../../src/kube/objects.ts";
 import type { JudgedOperation } from "../../src/rules/rule.ts";
@@ -51,6 +51,12 @@ export async function startRecordingWebhook(): Promise<RecordingWebhook> {
   });
   // A connection that is closed as the API server takes it up again is a failed call.
   server.keepAliveTimeout = HOUR_MS;
+  // With those that the API server keeps for later, which HTTP doesn't know of before their first request.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -62,7 +68,7 @@ export async function startRecordingWebhook(): Promise<RecordingWebhook> {
     requestsOn: (path) => byPath.get(path) ?? [],
     async close() {
       server.close();
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await once(server, "close");
     },
   };
