@@ -65,14 +65,15 @@ function validate(
       const severity = severityOf(policy, violation);
       if (severity === "off") continue;
       const exception = exceptionFrom(call, policy, request, object, violation);
-      const effect = exception ? "excepted" : effectOf(policy, severity, request.username);
+      const wanted = effectOf(policy, severity, request.username);
+      // A policy that only audits stays silent about what was wrong before, too.
+      const effect = wanted !== "audit" && before.has(fingerprint(violation)) ? "existing" : wanted;
+      const isLapsing = effect === "deny" && exception !== undefined && stateOf(exception, call.now) === "lapsing";
       judged.push({
         policy,
         violation,
         severity,
-        // Silent effects stay silent about what was wrong before, too.
-        effect: isTold(effect) && before.has(fingerprint(violation)) ? "existing" : effect,
-        ...(exception ? { exception, isLapsing: stateOf(exception, call.now) === "lapsing" } : {}),
+        ...(exception ? { effect: "excepted", exception, isLapsing } : { effect }),
       });
     }
   }
@@ -86,10 +87,6 @@ function validate(
 function violationsOf({ rule }: Policy, input: RuleInput<unknown>): readonly Violation[] {
   const { violations, patches } = rule.evaluate(input);
   return patches.length === 0 ? violations : rule.evaluate({ ...input, mutate: false }).violations;
-}
-
-function isTold(effect: Effect): boolean {
-  return effect === "deny" || effect === "warn";
 }
 
 function exceptionFrom(

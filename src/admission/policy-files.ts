@@ -31,7 +31,7 @@ export function judgePolicyFiles({ problems, warnings }: CompiledFiles): Outcome
   if (problems.length === 0) return { allowed: true, judged: [], patches: [], notices };
   const lines = problems.map(({ position, message }) => `\n  ${position}: ${message}`);
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-  const message = `these policies can't be used, ${count}${lines.join("")}\nThe policies that are loaded stay in force.`;
+  const message = `these policies can't be used, and those that are loaded stay in force; ${count}${lines.join("")}`;
   const causes = problems.map((problem) => ({
     reason: "POLICIES",
     message: problem.message,

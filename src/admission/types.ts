@@ -66,7 +66,7 @@ export interface JudgedViolation {
   readonly effect: Effect;
   /** With the effect "excepted". */
   readonly exception?: PolicyException;
-  /** That exception ends within days. */
+  /** That exception ends within days, and then the violation is refused. */
   readonly isLapsing?: boolean;
 }
 

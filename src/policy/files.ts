@@ -33,7 +33,9 @@ export function compileFiles(
   const exceptions = new Map<string, Named<ExceptionDocument>>();
   /** Of documents with problems: what names them is not to blame. */
   const unusable = new Set<string>();
-  for (const document of [...files].flatMap(([file, text]) => parse(file, text, problems))) {
+  const documents = [...files].flatMap(([file, text]) => parse(file, text, problems));
+  const isAllRead = problems.length === 0;
+  for (const document of documents) {
     const { policy, exception, ...told } = compileDocument(document, rules);
     problems.push(...told.problems);
     warnings.push(...told.warnings);
@@ -51,7 +53,7 @@ export function compileFiles(
     const { exception } = value;
     value.policies.forEach((name, index) => {
       byPolicy.set(name, [...(byPolicy.get(name) ?? []), exception]);
-      if (known.has(name) || unusable.has(name)) return;
+      if (known.has(name) || unusable.has(name) || !isAllRead) return;
       // Anybody may ask the server about a ConfigMap: it doesn't list its policies.
       const message = `there is no policy ${JSON.stringify(name)}${didYouMean(name, [...known.keys()])}`;
       problems.push(describeProblem(document, `/spec/policies/${index}`, message));

@@ -207,4 +207,11 @@ describe("no problem is", () => {
       'a.yaml:7:18: spec.failurePolicy: must be one of Fail, Ignore, not "Maybe"',
     ]);
   });
+
+  it("an exception for a policy in a file that can't be read", () => {
+    expect(problemsOf({ "a.yaml": `${POLICY}  message: "open\n`, "b.yaml": GOOD })).toEqual([
+      expect.stringMatching(/^a\.yaml:/),
+    ]);
+    expect(problemsOf({ "a.yml": POLICY, "b.yaml": GOOD })).toEqual([expect.stringMatching(/^a\.yml:1:1: /)]);
+  });
 });

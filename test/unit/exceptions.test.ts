@@ -160,6 +160,14 @@ describe("the end of an exception", () => {
     expect({ allowed, warnings }).toEqual({ allowed: true, warnings: expected });
   });
 
+  it("isn't warned of where nothing is refused without it: under Audit, and what was wrong before an update", async () => {
+    const inLastDays = new Date("2027-01-30T12:00:00Z");
+    const audited = [policyOf(RULE, { exceptions: [IN_APPLICATION], validationActions: ["Audit"] })];
+    expect(await answerTo(audited, requestOf(), inLastDays)).toMatchObject({ effects: "excepted", warnings: [] });
+    const update = await answerTo(excepting(IN_APPLICATION), updateOf(POD, POD), inLastDays);
+    expect(update).toMatchObject({ effects: "excepted", warnings: [] });
+  });
+
   it("of several that cover a violation is that of the longest", async () => {
     const exceptions = ["2027-01-31", "2027-03-31", "2027-02-28"].map((until) => ({ ...IN_APPLICATION, until }));
     const at = async (time: string) => (await answerTo(excepting(...exceptions), requestOf(), new Date(time))).warnings;
