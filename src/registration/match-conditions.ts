@@ -60,6 +60,7 @@ function prefilterOf(
   }
   const [plural = ""] = resource.split(".");
   const isOther = `request.resource.group != ${celString(group)} || request.resource.resource != ${celString(plural)}`;
-  const expression = [isOther, ...expressions].join(" || ");
+  // Sorted: a policy file that gets another name must not look like other webhooks.
+  const expression = [isOther, ...[...expressions].sort()].join(" || ");
   return expression.length > MAX_EXPRESSION_CHARACTERS ? undefined : { name: resource, expression };
 }

@@ -175,6 +175,10 @@ const TRICKY = fc.constantFrom(
   "key: ",
 );
 
+test("the YAML of an example may hold what ends a document", () => {
+  for (const value of ["---", "...", "--- a"]) expect(parse(compactYaml(value))).toBe(value);
+});
+
 test("the YAML of an example is the object, whatever is in it", () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 8, depthSize: "large", stringUnit: TRICKY }), (value) => {

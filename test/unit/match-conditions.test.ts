@@ -136,6 +136,12 @@ describe("the conditions of a phase", () => {
     expect(namesOf(policies)).toEqual(names);
     expect(matchConditionsOf("validate", policies.toReversed())).toEqual(matchConditionsOf("validate", policies));
   });
+
+  it("say the same, whatever the order of the policies", () => {
+    const policies = ["b", "a", "c"].map((expression) => policyThat(expression));
+    expect(expressionsOf(policies)).toEqual({ configmaps: `${NO_CONFIG_MAP} || (a) || (b) || (c)` });
+    expect(expressionsOf(policies.toReversed())).toEqual(expressionsOf(policies));
+  });
 });
 
 /** The API server's: a label key without a prefix. */

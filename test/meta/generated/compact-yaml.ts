@@ -44,7 +44,7 @@ function indent(line: string): string {
 
 /** Quoted where it has to be between brackets and braces: what is right there is right everywhere. */
 function scalar(value: unknown): string {
-  // What has lines would be folded into several; JSON is YAML.
-  if (typeof value === "string" && /[\r\n]/.test(value)) return JSON.stringify(value);
+  // What has lines would be folded into several, and what looks like a marker ends a document; JSON is YAML.
+  if (typeof value === "string" && /[\r\n]|^(?:---|\.\.\.)/.test(value)) return JSON.stringify(value);
   return stringify([value], FLOW).trimEnd().slice(1, -1);
 }
