@@ -1,39 +1,22 @@
 /** First height: every case through `rule.evaluate`, and what the contract promises of any rule. */
-import { Ajv } from "ajv";
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
 import type { KubernetesObject } from "../../src/kube/objects.ts";
-import { isTrustedController } from "../../src/kube/owners.ts";
 import { rules } from "../../src/rules/index.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { type Case, casesOf } from "../support/cases.ts";
+import { inputOfCase } from "../support/evaluate-case.ts";
 import { overlay } from "../support/overlay.ts";
 
-const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, useDefaults: true });
-
 describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (_id, rule) => {
-  const validateParams = ajv.compile(rule.paramsSchema);
   const cases = casesOf(rule);
 
   it.each(cases.map((entry) => [entry.name, entry] as const))("%s", (_name, entry) => {
-    const params = structuredClone(entry.params);
-    validateParams(params);
-    expect(validateParams.errors ?? []).toEqual([]);
-    const compiled = rule.compile ? rule.compile(params) : params;
+    const asked = inputOfCase(rule, entry);
     const input = {
-      operation: entry.operation,
-      object: deepFreeze(structuredClone(entry.object)),
-      ...(entry.oldObject ? { oldObject: deepFreeze(structuredClone(entry.oldObject)) } : {}),
-      request: {
-        resource: entry.resource,
-        kind: String(entry.object.kind),
-        namespace: entry.namespace,
-        username: entry.username,
-        trustedController: isTrustedController(entry.username, []),
-      },
-      now: entry.now,
-      params: compiled,
-      mutate: entry.mutate,
+      ...asked,
+      object: deepFreeze(structuredClone(asked.object)),
+      ...(asked.oldObject ? { oldObject: deepFreeze(structuredClone(asked.oldObject)) } : {}),
     };
     const verdict = rule.evaluate(input);
     expect(rule.evaluate(input)).toEqual(verdict);
