@@ -6,13 +6,20 @@ import { readPolicyFiles } from "./policy/load.ts";
 import { registrationHash } from "./registration/desired.ts";
 import { rules } from "./rules/index.ts";
 import { createAdmissionListener, createHealthListener } from "./server/app.ts";
+import { checkCallers } from "./server/caller.ts";
+import { connectionsOf } from "./server/connections.ts";
+import { watchEventLoop } from "./server/event-loop.ts";
 import { closeGracefully, createAdmissionServer, createHealthServer, listen } from "./server/listen.ts";
-import { servePairOf } from "./server/served-pair.ts";
+import { createLoad } from "./server/load.ts";
+import { limitLogRate } from "./server/log-rate.ts";
 import { servePolicies } from "./server/served-policies.ts";
+import { serveTls } from "./server/served-tls.ts";
 import { watchTlsErrors } from "./server/tls-errors.ts";
+import { createLogDestination } from "./telemetry/log-destination.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createRecorder } from "./telemetry/recorder.ts";
+import { readClientCa } from "./tls/client-ca.ts";
 import { readServingPair, unservableReasons } from "./tls/serving.ts";
 
 /** After the drain: the longest that a webhook's timeoutSeconds lets a call last, and a little. */
@@ -20,28 +27,40 @@ const CLOSE_SECONDS = 35;
 
 async function main(): Promise<void> {
   const config = readServerConfig();
-  const logger = createLogger("server", config.logLevel);
+  const { policyDir: directory, certDir, clientCaFile, clientNames } = config;
   const metrics = createMetrics();
+  const logger = createLogger("server", config.logLevel, createLogDestination(1, metrics.logLineDropped));
   const now = (): Date => new Date();
-  const files = readPolicyFiles(config.policyDir);
-  const { policyDir: directory, certDir } = config;
+  const files = readPolicyFiles(directory);
   const policies = servePolicies({ directory, certDir, files, rules, registrationHash, metrics, logger, now });
-  const first = readServingPair(config.certDir);
+  const first = readServingPair(certDir);
+  const clientCa = clientCaFile === undefined ? undefined : { file: clientCaFile, pem: readClientCa(clientCaFile) };
 
   let draining = false;
+  const eventLoop = watchEventLoop(metrics.eventLoopLagged);
+  const load = createLoad(eventLoop.isLate);
   const admission = createAdmissionServer(
-    { cert: first.certPem, key: first.keyPem },
+    { ...first, clientCaPem: clientCa?.pem },
     createAdmissionListener({
       policies: policies.current,
-      recorder: createRecorder(logger, metrics, policies.current),
+      recorder: createRecorder(logger, metrics),
       metrics,
       logger,
+      load,
+      mayLog: limitLogRate(),
+      checkCaller: clientCa && checkCallers(clientNames),
       now,
       isDraining: () => draining,
     }),
+    { onEvicted: metrics.connectionEvicted },
   );
+  metrics.showLoad(() => ({
+    requests: load.requests,
+    bytes: load.bytes,
+    connections: connectionsOf(admission)?.count() ?? 0,
+  }));
   watchTlsErrors(admission, metrics, logger);
-  const served = servePairOf({ directory: certDir, first, server: admission, metrics, logger, now });
+  const served = serveTls({ directory: certDir, first, clientCa, server: admission, metrics, logger, now });
   const health = createHealthServer(
     createHealthListener(
       () => [

@@ -78,9 +78,20 @@ export const SERVER_SETTINGS = {
       default: 15,
       description: "seconds that the server goes on serving, unready, after SIGTERM; endpoints need them to follow",
     },
+    CLIENT_CA_FILE: {
+      type: "string",
+      description:
+        "file of CAs, in PEM: only callers with a client certificate of theirs get an answer. Where not set, everybody does; docs/caller-authentication.md",
+    },
+    CLIENT_NAMES: {
+      type: "string",
+      pattern: "^[^,\\s][^,]*(,[^,]+)*$",
+      description: "common names of those certificates, separated by commas; with `CLIENT_CA_FILE`",
+    },
     LOG_LEVEL,
   },
   required: [],
+  dependencies: { CLIENT_CA_FILE: ["CLIENT_NAMES"], CLIENT_NAMES: ["CLIENT_CA_FILE"] },
 } as const;
 
 export const INIT_SETTINGS = {

@@ -89,6 +89,8 @@ function readObject(request: Readonly<Record<string, unknown>>, field: string): 
   const { metadata } = object;
   if (metadata === undefined) return object as KubernetesObject;
   if (!isRecord(metadata)) throw new DecodeError("object", `request.${field}.metadata is not a JSON object`);
+  checkText(metadata.name, `request.${field}.metadata.name`);
+  checkText(metadata.generateName, `request.${field}.metadata.generateName`);
   checkStringMap(metadata.labels, `request.${field}.metadata.labels`);
   checkStringMap(metadata.annotations, `request.${field}.metadata.annotations`);
   const owners = metadata.ownerReferences;
@@ -96,6 +98,11 @@ function readObject(request: Readonly<Record<string, unknown>>, field: string): 
     throw new DecodeError("object", `request.${field}.metadata.ownerReferences is not a list of JSON objects`);
   }
   return object as KubernetesObject;
+}
+
+function checkText(value: unknown, field: string): void {
+  if (value === undefined || value === null || typeof value === "string") return;
+  throw new DecodeError("object", `${field} is not a string`);
 }
 
 function checkStringMap(map: unknown, field: string): void {

@@ -3,18 +3,12 @@ import { groupResource, type KubernetesObject } from "../kube/objects.ts";
 import { isTrustedController } from "../kube/owners.ts";
 import { findException, type PolicyException, stateOf } from "../policy/exceptions.ts";
 import { CANARY_MESSAGE, type Policy } from "../policy/policy.ts";
-import type { JudgedOperation, RuleInput, Severity, Violation } from "../rules/rule.ts";
+import type { JudgedOperation, Rule, RuleInput, Severity, Verdict, Violation } from "../rules/rule.ts";
+import { exceedsAnnotationLimit } from "./annotation-limit.ts";
+import { checkDeadline } from "./deadline.ts";
 import { type Match, namespaceOf } from "./match.ts";
 import { judgePolicyFiles } from "./policy-files.ts";
 import type { AdmissionRequest, Call, Effect, JudgedViolation, Outcome } from "./types.ts";
-
-/** The API server no longer waits for the answer: 504, and failurePolicy decides. */
-export class DeadlineExceeded extends Error {
-  constructor() {
-    super("the deadline of the call passed before every policy was asked");
-    this.name = "DeadlineExceeded";
-  }
-}
 
 const REFUSED = { allowed: false, judged: [], patches: [] } as const;
 
@@ -38,14 +32,22 @@ function mutate(
   object: KubernetesObject,
 ): Outcome {
   const patches: JsonPatchOperation[] = [];
+  const notices: string[] = [];
   let current = object;
   for (const policy of policies) {
-    if (call.isPastDeadline()) throw new DeadlineExceeded();
-    const verdict = policy.rule.evaluate(ruleInput(call, operation, policy, request, current, request.oldObject));
+    checkDeadline(call);
+    const verdict = ask(policy.rule, ruleInput(call, operation, policy, request, current, request.oldObject));
+    if (verdict.patches.length === 0) continue;
+    const patched = applyPatches(current, verdict.patches);
+    // Refused by the API server, it would be our doing. As it is, it is judged by the validating webhook.
+    if (exceedsAnnotationLimit(patched)) {
+      notices.push(`policy ${policy.name} adds nothing: there would be more than 256 KiB of annotations`);
+      continue;
+    }
     patches.push(...verdict.patches);
-    current = applyPatches(current, verdict.patches);
+    current = patched;
   }
-  return { allowed: true, judged: [], patches };
+  return { allowed: true, judged: [], patches, ...(notices.length > 0 ? { notices } : {}) };
 }
 
 function validate(
@@ -57,7 +59,7 @@ function validate(
 ): Outcome {
   const judged: JudgedViolation[] = [];
   for (const policy of policies) {
-    if (call.isPastDeadline()) throw new DeadlineExceeded();
+    checkDeadline(call);
     const violations = violationsOf(policy, ruleInput(call, operation, policy, request, object, request.oldObject));
     if (violations.length === 0) continue;
     const before = fingerprintsBefore(call, operation, policy, request);
@@ -85,8 +87,8 @@ function validate(
  * object through as it was. Then it is judged as it is.
  */
 function violationsOf({ rule }: Policy, input: RuleInput<unknown>): readonly Violation[] {
-  const { violations, patches } = rule.evaluate(input);
-  return patches.length === 0 ? violations : rule.evaluate({ ...input, mutate: false }).violations;
+  const { violations, patches } = ask(rule, input);
+  return patches.length === 0 ? violations : ask(rule, { ...input, mutate: false }).violations;
 }
 
 function exceptionFrom(
@@ -108,9 +110,7 @@ function fingerprintsBefore(
   request: AdmissionRequest,
 ): ReadonlySet<string> {
   if (operation !== "UPDATE" || !request.oldObject || !policy.ratchet) return NOTHING_BEFORE;
-  const { violations } = policy.rule.evaluate(
-    ruleInput(call, operation, policy, request, request.oldObject, undefined),
-  );
+  const { violations } = ask(policy.rule, ruleInput(call, operation, policy, request, request.oldObject, undefined));
   return new Set(violations.map(fingerprint));
 }
 
@@ -136,6 +136,15 @@ function effectOf(policy: Policy, severity: Severity, username: string): Effect 
   if (severity === "warning" || policy.restoreServiceAccounts.includes(username)) return "warn";
   if (policy.validationActions.includes("Deny")) return "deny";
   return policy.validationActions.includes("Warn") ? "warn" : "audit";
+}
+
+/** A rule that is asynchronous against its type is a bug like one that throws: its verdict would be neither yes nor no. */
+function ask(rule: Rule, input: RuleInput<unknown>): Verdict {
+  const verdict: unknown = rule.evaluate(input);
+  if (!(verdict instanceof Promise)) return verdict as Verdict;
+  // Unhandled, its rejection would end the process.
+  verdict.catch(() => {});
+  throw new TypeError("a rule answered with a promise");
 }
 
 function ruleInput(

@@ -3,7 +3,8 @@ import type { CompiledFiles } from "../policy/files.ts";
 import { CANARY_ENTRY, POLICIES_ENTRY, type Policy } from "../policy/policy.ts";
 import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { JudgedOperation } from "../rules/rule.ts";
-import { policyFilesOf } from "./policy-files.ts";
+import { checkDeadline } from "./deadline.ts";
+import { policyFilesOf, tooLarge } from "./policy-files.ts";
 import type { AdmissionRequest, Call, SkipReason } from "./types.ts";
 
 /** What the next stage has to do with the request. */
@@ -24,7 +25,7 @@ export function match(call: Call, request: AdmissionRequest, policies: PolicyInd
     const files = policyFilesOf(request);
     return files === undefined
       ? { kind: "judge", operation, policies: [] }
-      : { kind: "policy-files", checked: policies.checkFiles(files) };
+      : { kind: "policy-files", checked: tooLarge(files) ?? policies.checkFiles(files, () => checkDeadline(call)) };
   }
   const resource = groupResource(request.resource);
   const { username, groups } = request;

@@ -4,8 +4,8 @@ import type { CompiledFiles, PolicyFiles } from "../policy/files.ts";
 import { POLICIES_LABEL } from "../policy/policy.ts";
 import type { AdmissionRequest, Outcome } from "./types.ts";
 
-/** What a ConfigMap may hold; a larger text would only keep the server busy. */
-const MAX_CHARACTERS = 1024 * 1024;
+/** More than a hundred policies. To read more would keep other calls waiting, and anybody may send it. */
+const MAX_CHARACTERS = 128 * 1024;
 
 /** By key, as they will be mounted; undefined where there is nothing new to judge. */
 export function policyFilesOf({ object, oldObject }: AdmissionRequest): PolicyFiles | undefined {
@@ -15,8 +15,15 @@ export function policyFilesOf({ object, oldObject }: AdmissionRequest): PolicyFi
   if (before && files.size === before.size && [...files].every(([name, text]) => before.get(name) === text)) {
     return undefined;
   }
+  return files;
+}
+
+/** Why the files are refused unread. */
+export function tooLarge(files: PolicyFiles): CompiledFiles | undefined {
   const characters = [...files.values()].reduce((sum, text) => sum + text.length, 0);
-  return characters > MAX_CHARACTERS ? undefined : files;
+  if (characters <= MAX_CHARACTERS) return undefined;
+  const message = `${characters} characters are too much to check, and ${MAX_CHARACTERS} are not; use several ConfigMaps`;
+  return { policies: [], problems: [{ position: [...files.keys()][0] ?? "", message }], warnings: [] };
 }
 
 function filesIn(configMap: unknown): Map<string, string> {

@@ -25,6 +25,9 @@ export function respond(request: AdmissionRequest, outcome: Outcome): AdmissionR
 }
 
 function response(uid: string, outcome: Outcome): AdmissionResponse {
+  const { allowed, judged, patches, notices } = outcome;
+  const isPlain = allowed && judged.length === 0 && patches.length === 0 && notices === undefined;
+  if (isPlain) return { uid, allowed };
   const warnings = warningsOf(outcome);
   const status = statusOf(outcome);
   return {
@@ -94,8 +97,8 @@ function warningsOf({ judged, notices = [] }: Outcome): string[] {
     judged.filter(({ effect }) => effect === wanted).map(({ violation }) => summarise(violation));
   const lapsing = judged.flatMap((entry) => (entry.isLapsing ? [announceEnd(entry)] : []));
   return [
-    ...capped([...linesOf("warn"), ...lapsing, ...notices], MAX_WARNINGS - MAX_EXISTING_WARNINGS),
-    ...capped(linesOf("existing"), MAX_EXISTING_WARNINGS),
+    ...capped([...linesOf("warn"), ...lapsing, ...notices], MAX_WARNINGS - MAX_EXISTING_WARNINGS, "more"),
+    ...capped(linesOf("existing"), MAX_EXISTING_WARNINGS, "more that were there before"),
   ];
 }
 
@@ -103,10 +106,10 @@ function announceEnd({ policy, violation, exception }: JudgedViolation): string 
   return `${violation.code} passes until ${exception?.until} only (${exception?.reason}); policy ${policy.name}`;
 }
 
-/** The first `limit`, each once and short enough, and, when there are more, how many more. */
-function capped(texts: readonly string[], limit: number): readonly string[] {
+/** The first `limit`, each once and short enough, and, when there are more, how many `more`: not the same words twice. */
+function capped(texts: readonly string[], limit: number, more: string): readonly string[] {
   const lines = [...new Set(texts.map((text) => cut(escapeControls(text), MAX_WARNING_CHARACTERS)))];
-  return lines.length <= limit ? lines : [...lines.slice(0, limit - 1), `+${lines.length - limit + 1} more`];
+  return lines.length <= limit ? lines : [...lines.slice(0, limit - 1), `+${lines.length - limit + 1} ${more}`];
 }
 
 /** For the audit log, where the API server puts them behind the webhook's name: so no key has a slash. */

@@ -12,6 +12,6 @@ import type { AdmissionReview, Call, Recorder } from "./types.ts";
 export function review(call: Call, body: Uint8Array, policies: PolicyIndex, recorder: Recorder): AdmissionReview {
   const request = decode(body);
   const outcome = evaluate(call, match(call, request, policies), request);
-  recorder.reviewed(call, request, outcome);
+  recorder.reviewed(call, request, outcome, policies);
   return respond(request, outcome);
 }

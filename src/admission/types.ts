@@ -6,6 +6,7 @@ import type { JsonPatchOperation } from "../kube/json-patch.ts";
 import type { GroupVersionResource, KubernetesObject } from "../kube/objects.ts";
 import type { PolicyException } from "../policy/exceptions.ts";
 import type { Phase, Policy } from "../policy/policy.ts";
+import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { Severity, Violation } from "../rules/rule.ts";
 
 /** One call of the API server, before its body is read. */
@@ -87,9 +88,9 @@ export interface Outcome {
   readonly notices?: readonly string[];
 }
 
-/** Told of every review that got a verdict. */
+/** Told of every review that got a verdict, and under which policies. */
 export interface Recorder {
-  reviewed(call: Call, request: AdmissionRequest, outcome: Outcome): void;
+  reviewed(call: Call, request: AdmissionRequest, outcome: Outcome, policies: PolicyIndex): void;
 }
 
 /** AdmissionReview as it goes back to the API server. */

@@ -1,3 +1,4 @@
+import { jsonPointer } from "./json-pointer.ts";
 import { isRecord, type KubernetesObject, type ObjectMeta, recordField } from "./objects.ts";
 
 /** A Pod, or the template a workload makes Pods from. */
@@ -9,26 +10,35 @@ export interface PodTemplate {
 }
 
 /** Where each workload keeps its pod template, by group-resource. */
-const TEMPLATE_PATHS: Readonly<Record<string, readonly string[]>> = {
-  pods: [],
-  "deployments.apps": ["spec", "template"],
-  "statefulsets.apps": ["spec", "template"],
-  "daemonsets.apps": ["spec", "template"],
-  "replicasets.apps": ["spec", "template"],
-  "jobs.batch": ["spec", "template"],
-  "cronjobs.batch": ["spec", "jobTemplate", "spec", "template"],
-};
+const TEMPLATE_PATHS: ReadonlyMap<string, TemplatePath> = new Map([
+  ["pods", pathOf()],
+  ["deployments.apps", pathOf("spec", "template")],
+  ["statefulsets.apps", pathOf("spec", "template")],
+  ["daemonsets.apps", pathOf("spec", "template")],
+  ["replicasets.apps", pathOf("spec", "template")],
+  ["jobs.batch", pathOf("spec", "template")],
+  ["cronjobs.batch", pathOf("spec", "jobTemplate", "spec", "template")],
+]);
+
+interface TemplatePath {
+  readonly fields: readonly string[];
+  readonly pointer: string;
+}
+
+function pathOf(...fields: readonly string[]): TemplatePath {
+  return { fields, pointer: jsonPointer(...fields) };
+}
 
 /** The one place that knows how a Pod hides inside the objects that make Pods. Undefined for every other resource. */
 export function podTemplateOf(resource: string, object: KubernetesObject): PodTemplate | undefined {
-  const path = Object.hasOwn(TEMPLATE_PATHS, resource) ? TEMPLATE_PATHS[resource] : undefined;
+  const path = TEMPLATE_PATHS.get(resource);
   if (path === undefined) return undefined;
   let node: Readonly<Record<string, unknown>> | undefined = object;
-  for (const field of path) node = recordField(node, field);
+  for (const field of path.fields) node = recordField(node, field);
   if (node === undefined) return undefined;
   const metadata: unknown = node.metadata;
   return {
-    pointer: path.map((field) => `/${field}`).join(""),
+    pointer: path.pointer,
     metadata: isRecord(metadata) ? (metadata as ObjectMeta) : {},
     spec: recordField(node, "spec") ?? {},
   };

@@ -21,11 +21,18 @@ export interface CompiledFiles {
 
 const compilers = new WeakMap<readonly Rule[], ReturnType<typeof createPolicyCompiler>>();
 
-/** Every problem of every file at once. `elsewhere`: policies that exceptions may name, though they are in other files. */
+export interface CompileOptions {
+  /** Policies that exceptions may name, though they are in other files. */
+  readonly elsewhere?: readonly Policy[];
+  /** Called between documents; what it throws ends the work. */
+  readonly pause?: (() => void) | undefined;
+}
+
+/** Every problem of every file at once. */
 export function compileFiles(
   files: PolicyFiles,
   rules: readonly Rule[],
-  elsewhere: readonly Policy[] = [],
+  { elsewhere = [], pause }: CompileOptions = {},
 ): CompiledFiles {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
@@ -36,6 +43,7 @@ export function compileFiles(
   const documents = [...files].flatMap(([file, text]) => parse(file, text, problems));
   const isAllRead = problems.length === 0;
   for (const document of documents) {
+    pause?.();
     const { policy, exception, ...told } = compileDocument(document, rules);
     problems.push(...told.problems);
     warnings.push(...told.warnings);

@@ -39,19 +39,31 @@ export function policiesOf(
   return Object.freeze(policies);
 }
 
+/** While one version is read: the kubelet makes one a minute at most. */
+const MAX_SWAPS = 10;
+
 /** Texts by name, sorted, so that the order of messages doesn't depend on the file system. */
 export function readPolicyFiles(directory: string): PolicyFiles {
-  try {
-    const source = currentDirectory(directory);
-    const names = readdirSync(source)
-      .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
-      .sort();
-    return new Map(names.map((name) => [name, readFileSync(join(source, name), "utf8")]));
-  } catch (error) {
-    throw new PortcullisError("POLICIES", `${directory} can't be read: ${(error as NodeJS.ErrnoException).code}`, {
-      cause: error,
-    });
+  let problem = "it is being changed all the time";
+  for (let swaps = 0; swaps < MAX_SWAPS; swaps++) {
+    try {
+      const source = currentDirectory(directory);
+      const files = readFilesIn(source);
+      // Once another is in its place, the kubelet removes a version file by file: what was read may be part of it.
+      if (currentDirectory(directory) === source) return files;
+    } catch (error) {
+      problem = (error as NodeJS.ErrnoException).code ?? String(error);
+      if (problem !== "ENOENT") break;
+    }
   }
+  throw new PortcullisError("POLICIES", `${directory} can't be read: ${problem}`);
+}
+
+function readFilesIn(source: string): PolicyFiles {
+  const names = readdirSync(source)
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
+    .sort();
+  return new Map(names.map((name) => [name, readFileSync(join(source, name), "utf8")]));
 }
 
 /** Of a mounted ConfigMap what `..data` points to at the moment, so that a swap can't mix two sets of files. */

@@ -33,14 +33,14 @@ export interface PolicyIndex {
   matching(query: PolicyQuery): readonly Policy[];
   /** Without an API server: all policies of every entry whose selectors match, too. */
   selecting(query: Omit<PolicyQuery, "entry">, labels: SelectedLabels): readonly Policy[];
-  /** What would be wrong with these files; exceptions in them may name the policies of the index. */
-  checkFiles(files: PolicyFiles): CompiledFiles;
+  /** What would be wrong with these files; exceptions in them may name the policies of the index. `pause` may throw. */
+  checkFiles(files: PolicyFiles, pause?: () => void): CompiledFiles;
 }
 
 /** `rules`: those that policy files may name. */
 export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[] = []): PolicyIndex {
-  const byEntry = new Map<string, Map<string, Policy[]>>();
-  const withoutSelectors = new Map<string, Map<string, Policy[]>>();
+  const byEntry = new Map<string, Map<string, Candidates>>();
+  const withoutSelectors = new Map<string, Map<string, Candidates>>();
   for (const phase of ["mutate", "validate"] as const) {
     for (const policy of policies) {
       const requests = phase === "mutate" ? policy.mutates : policy.validates;
@@ -60,8 +60,10 @@ export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[
       // In a rollout old and new policies live side by side: an entry of the other ones is judged by all policies whose
       // match needs no selector, never waved through.
       const requests = byEntry.get(`${phase}/${entry}`) ?? withoutSelectors.get(phase);
-      const candidates = requests?.get(requestKey(operation, resource)) ?? [];
-      return candidates.filter((policy) => isAbout(policy, namespace, requester));
+      const candidates = requests?.get(requestKey(operation, resource));
+      if (candidates === undefined) return [];
+      const found = policiesIn(namespace, candidates);
+      return candidates.hasSubjects ? found.filter(({ subjects }) => matchesSubjects(subjects, requester)) : found;
     },
     selecting({ phase, operation, resource, namespace, requester }, labels) {
       return policies.filter(
@@ -69,24 +71,44 @@ export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[
           (phase === "mutate" ? policy.mutates : policy.validates).some(
             (rule) => rule.operations.includes(operation) && groupResourcesOf(rule).includes(resource),
           ) &&
-          isAbout(policy, namespace, requester) &&
+          matchesNamespace(policy.namespaces, namespace) &&
+          matchesSubjects(policy.subjects, requester) &&
           matchesSelector(policy.namespaceSelector, labels.namespace) &&
           matchesSelector(policy.objectSelector, labels.object),
       );
     },
-    checkFiles: (files) => compileFiles(files, rules, policies),
+    checkFiles: (files, pause) => compileFiles(files, rules, { elsewhere: policies, pause }),
   };
 }
 
 /** Not for any policy's sake. */
 const OWN_ENTRIES: readonly string[] = [CANARY_ENTRY, POLICIES_ENTRY];
 
-function isAbout({ namespaces, subjects }: Policy, namespace: string, requester: Requester): boolean {
-  return matchesNamespace(namespaces, namespace) && matchesSubjects(subjects, requester);
+/** The policies for an entry, a resource and an operation, and for each namespace those of them that are about it. */
+interface Candidates {
+  readonly policies: Policy[];
+  /** Whether any of them asks who the requester is. */
+  hasSubjects: boolean;
+  readonly byNamespace: Map<string, readonly Policy[]>;
+}
+
+/** Of a cluster's namespaces; others that callers make up only make this forget. */
+const MAX_REMEMBERED = 1000;
+/** RFC 1123 label: a longer one is no namespace, and not worth its memory. */
+const MAX_NAMESPACE_CHARACTERS = 63;
+
+function policiesIn(namespace: string, { policies, byNamespace }: Candidates): readonly Policy[] {
+  const known = byNamespace.get(namespace);
+  if (known !== undefined) return known;
+  const found = policies.filter((policy) => matchesNamespace(policy.namespaces, namespace));
+  if (namespace.length > MAX_NAMESPACE_CHARACTERS) return found;
+  if (byNamespace.size >= MAX_REMEMBERED) byNamespace.clear();
+  byNamespace.set(namespace, found);
+  return found;
 }
 
 function addTo(
-  entries: Map<string, Map<string, Policy[]>>,
+  entries: Map<string, Map<string, Candidates>>,
   entry: string,
   policy: Policy,
   requests: Policy["validates"],
@@ -100,9 +122,14 @@ function addTo(
     for (const resource of groupResourcesOf(rule)) {
       for (const operation of rule.operations) {
         const key = requestKey(operation, resource);
-        const list = byRequest.get(key);
-        if (list) list.push(policy);
-        else byRequest.set(key, [policy]);
+        const candidates: Candidates = byRequest.get(key) ?? {
+          policies: [],
+          hasSubjects: false,
+          byNamespace: new Map(),
+        };
+        candidates.policies.push(policy);
+        candidates.hasSubjects ||= Boolean(policy.subjects.include ?? policy.subjects.exclude);
+        byRequest.set(key, candidates);
       }
     }
   }

@@ -4,12 +4,16 @@ import { fieldPath, pointerSegment } from "../kube/json-pointer.ts";
 import { nearMiss } from "../kube/near-miss.ts";
 import type { Document, Problem } from "./document.ts";
 
+/** Nobody mends more at a time, and a document can have as many as it has lines. */
+const MAX_PROBLEMS = 50;
+
 /** `base`: the pointer of what was validated, in its document. */
 export function describeErrors(document: Document, base: string, errors: readonly ErrorObject[]): Problem[] {
   return (
     errors
       // `not`, `if` and `anyOf` fail as one, and say so themselves; what their branches say is only half of it.
       .filter(({ keyword, schemaPath }) => keyword !== "if" && !/\/(?:not|anyOf\/\d+)\//.test(schemaPath))
+      .slice(0, MAX_PROBLEMS)
       .map((error) => describeProblem(document, base + error.instancePath + extraKey(error), expectation(error)))
   );
 }

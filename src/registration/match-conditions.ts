@@ -25,14 +25,25 @@ const NOT_MADE_BY_A_CONTROLLER: MatchCondition = {
     " || !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)",
 };
 
+/**
+ * Nor on an object that goes away (src/admission/match.ts): its finalizers can be taken off, and its namespace go, while nobody
+ * answers here.
+ */
+const NOT_BEING_DELETED: MatchCondition = {
+  name: "not-being-deleted",
+  expression: "request.operation != 'UPDATE' || !has(oldObject.metadata.deletionTimestamp)",
+};
+
 /** Where more policies than this have an expression each, asking us is cheaper than evaluating them all. */
 const MAX_EXPRESSION_CHARACTERS = 8 * 1024;
 
-/** One for each resource on which every policy of the entry says what it has no verdict on. */
+/** Beside those for all entries, one for each resource on which every policy of the entry says what it has no verdict on. */
 export function matchConditionsOf(phase: Phase, policies: readonly Policy[]): readonly MatchCondition[] {
   const byResource = new Map<string, { readonly rule: ResourceRule; readonly policies: Policy[] }>();
+  let hasUpdates = false;
   for (const policy of policies) {
     for (const rule of phase === "mutate" ? policy.mutates : policy.validates) {
+      hasUpdates ||= rule.operations.includes("UPDATE");
       for (const resource of rule.resources) {
         const entry = byResource.get(groupResource({ ...rule, resource })) ?? { rule, policies: [] };
         if (!entry.policies.includes(policy)) entry.policies.push(policy);
@@ -43,7 +54,11 @@ export function matchConditionsOf(phase: Phase, policies: readonly Policy[]): re
   const prefilters = [...byResource]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([resource, entry]) => prefilterOf(phase, resource, entry.rule, entry.policies) ?? []);
-  return [...(phase === "validate" && byResource.has("pods") ? [NOT_MADE_BY_A_CONTROLLER] : []), ...prefilters];
+  return [
+    ...(hasUpdates ? [NOT_BEING_DELETED] : []),
+    ...(phase === "validate" && byResource.has("pods") ? [NOT_MADE_BY_A_CONTROLLER] : []),
+    ...prefilters,
+  ];
 }
 
 function prefilterOf(

@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { checkDeadline, DeadlineExceeded } from "../admission/deadline.ts";
 import { DecodeError } from "../admission/decode.ts";
-import { DeadlineExceeded } from "../admission/evaluate.ts";
 import { review } from "../admission/review.ts";
-import type { Call, Recorder } from "../admission/types.ts";
-import { DEFAULT_ENTRY, type Phase } from "../policy/policy.ts";
+import type { AdmissionReview, Recorder } from "../admission/types.ts";
 import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallError, Metrics } from "../telemetry/metrics.ts";
-import { DEFAULT_DEADLINE_MS, DISCARD_MS, MAX_BODY_BYTES } from "./limits.ts";
-import { readBody } from "./read-body.ts";
+import type { AdmissionPath } from "./admission-path.ts";
+import type { CallerCheck, CallerRefusal } from "./caller.ts";
+import { MAX_BODY_BYTES, RETRY_AFTER_SECONDS } from "./limits.ts";
+import type { Load, ShedReason } from "./load.ts";
+import type { LogRate } from "./log-rate.ts";
+import { type Body, readBody } from "./read-body.ts";
+import { sendFailure, sendVerdict } from "./send.ts";
 
 export interface AdmissionContext {
   /** The policies of the moment; a request keeps those that it began with. */
@@ -16,108 +20,148 @@ export interface AdmissionContext {
   readonly recorder: Recorder;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly load: Load;
+  readonly mayLog: LogRate;
+  /** Absent: everybody is answered. */
+  readonly checkCaller?: CallerCheck | undefined;
   /** Wall clock, for rules about dates. */
   readonly now: () => Date;
   /** Once true, every answer asks for its connection to be closed. */
   readonly isDraining: () => boolean;
 }
 
-/** `/mutate`, `/validate`, each alone or with an entry: one segment as desired.ts makes them. */
-const ADMISSION_PATH = /^\/(mutate|validate)(?:\/([a-z0-9-]{1,63}))?$/;
-
-export interface AdmissionPath {
-  readonly phase: Phase;
-  readonly entry: string;
-  readonly query: string;
-}
-
-export function parseAdmissionPath(url: string): AdmissionPath | undefined {
-  const [path = "", query = ""] = url.split("?", 2);
-  const [, phase, entry = DEFAULT_ENTRY] = ADMISSION_PATH.exec(path) ?? [];
-  return phase === "mutate" || phase === "validate" ? { phase, entry, query } : undefined;
-}
-
 /** Answers one review. Status 200 only for a verdict: with any other, failurePolicy decides, as the policy chose. */
-export async function admit(
+export function admit(
   context: AdmissionContext,
-  { phase, entry, query }: AdmissionPath,
+  path: AdmissionPath,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
+): void {
   const receivedAtMs = performance.now();
+  const { load } = context;
   const policies = context.policies();
-  const deadlineMs = receivedAtMs + timeoutMs(query);
-  const fail = (status: number, error: CallError, message: string): void => {
-    context.metrics.failed(phase, error);
-    if (request.complete) send(response, status, statusJson(status, message), context.isDraining());
-    else sendBeforeEnd(request, response, status, statusJson(status, message));
-  };
-  const body = await readBody(request);
-  if (body.kind === "aborted") return context.metrics.failed(phase, "aborted");
-  if (body.kind === "oversize") return fail(413, "oversize", `the body is larger than ${MAX_BODY_BYTES} bytes`);
-  if (body.kind === "media-type") return fail(415, "media-type", body.message);
-  const call: Call = {
-    phase,
-    entry,
-    now: context.now(),
-    receivedAtMs,
-    isPastDeadline: () => performance.now() > deadlineMs,
-  };
+  const full = load.begin();
+  if (full !== undefined) {
+    shed(context, path, full, request, response);
+    return;
+  }
+  readBody(request, load, (body, byteCount) => {
+    try {
+      if (body.kind === "aborted") context.metrics.failed(path.phase, "aborted");
+      else if (body.kind === "no-room") shed(context, path, "bytes", request, response);
+      else {
+        const answer =
+          body.kind === "read" ? judge(context, path, receivedAtMs, body.bytes, policies) : refusalOf(body);
+        if ("error" in answer) fail(context, path, answer, request, response);
+        else sendVerdict(response, answer, context.isDraining());
+      }
+    } catch (error) {
+      // What goes wrong with one call must end that call, never the process.
+      context.logger.error({ error: error instanceof Error ? error.name : typeof error }, "answering a review failed");
+      response.destroy();
+    } finally {
+      load.end(byteCount);
+    }
+  });
+}
+
+/** Why a call gets no verdict. */
+interface CallFailure {
+  readonly status: number;
+  readonly error: CallError;
+  readonly message: string;
+}
+
+function refusalOf(body: Extract<Body, { readonly kind: "oversize" | "media-type" }>): CallFailure {
+  return body.kind === "oversize"
+    ? { status: 413, error: "oversize", message: `the body is larger than ${MAX_BODY_BYTES} bytes` }
+    : { status: 415, error: "media-type", message: body.message };
+}
+
+function judge(
+  { now, recorder, logger }: AdmissionContext,
+  { phase, entry, timeoutMs }: AdmissionPath,
+  receivedAtMs: number,
+  body: Uint8Array,
+  policies: PolicyIndex,
+): AdmissionReview | CallFailure {
+  const deadlineMs = receivedAtMs + timeoutMs;
+  const isPastDeadline = (): boolean => performance.now() > deadlineMs;
   try {
-    if (call.isPastDeadline()) throw new DeadlineExceeded();
-    const answer = review(call, body.bytes, policies, context.recorder);
-    send(response, 200, JSON.stringify(answer), context.isDraining());
+    checkDeadline({ isPastDeadline });
+    return review({ phase, entry, now: now(), receivedAtMs, isPastDeadline }, body, policies, recorder);
   } catch (error) {
-    if (error instanceof DecodeError) return fail(400, error.reason, error.message);
-    if (error instanceof DeadlineExceeded) return fail(504, "deadline", error.message);
+    if (error instanceof DecodeError) return { status: 400, error: error.reason, message: error.message };
+    if (error instanceof DeadlineExceeded) return { status: 504, error: "deadline", message: error.message };
     // The stack names our code; the message might quote the object.
-    context.logger.error({ phase, entry, stack: stackOf(error) }, "a rule failed: this is a bug");
-    fail(500, "internal", "internal error; the server's log has the details");
+    logger.error({ phase, entry, stack: stackOf(error) }, "a rule failed: this is a bug");
+    return { status: 500, error: "internal", message: "internal error; the server's log has the details" };
   }
 }
 
-/** The API server's `?timeout=` is a Go duration such as `5s` or `2.5s`; anything else counts as not given. */
-function timeoutMs(query: string): number {
-  const match = /^(\d{1,3}(?:\.\d{1,9})?)(ms|s)$/.exec(new URLSearchParams(query).get("timeout") ?? "");
-  if (!match) return DEFAULT_DEADLINE_MS;
-  return Math.min(Number(match[1]) * (match[2] === "s" ? 1000 : 1), DEFAULT_DEADLINE_MS * 3);
+function fail(
+  context: AdmissionContext,
+  { phase, entry }: AdmissionPath,
+  { status, error, message }: CallFailure,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  context.metrics.failed(phase, error);
+  // A bug has had a line with its stack.
+  if (error !== "internal") logFailure(context, error, { phase, entry, status }, request);
+  sendFailure(request, response, { status, message, close: context.isDraining() });
 }
 
+/** The API server waits and tries again; a connection that is dropped instead would be an error at once. */
+function shed(
+  context: AdmissionContext,
+  { phase, entry }: AdmissionPath,
+  reason: ShedReason,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  context.metrics.shed(phase, reason);
+  logFailure(context, `shed ${reason}`, { phase, entry, status: 429 }, request);
+  const message = "too much to do at the moment; try again";
+  sendFailure(request, response, {
+    status: 429,
+    message,
+    close: context.isDraining(),
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
+}
+
+/** For a caller that can't say who it is: before anything of the request is looked at. */
+export function refuseCaller(
+  context: AdmissionContext,
+  reason: CallerRefusal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  context.metrics.callerRefused(reason);
+  logFailure(context, `caller ${reason}`, { status: 401 }, request);
+  const message = "only callers with a client certificate that this server knows are answered";
+  sendFailure(request, response, { status: 401, message, close: true });
+}
+
+/** Nothing of the request but where it came from: the rest is for anybody to make up. */
+function logFailure(
+  { logger, mayLog }: AdmissionContext,
+  error: string,
+  fields: object,
+  { socket }: IncomingMessage,
+): void {
+  if (!mayLog(error)) return;
+  logger.warn(
+    { ...fields, error, remoteAddress: socket.remoteAddress },
+    "a call got no verdict; at most a line a minute",
+  );
+}
+
+/** The frames without the message, which may have lines that look like frames. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return "thrown value is not an Error";
-  const frames = (error.stack ?? "").split("\n").filter((line) => line.trimStart().startsWith("at "));
-  return [error.name, ...frames].join("\n");
-}
-
-/** A failed call in the form that Kubernetes gives its own errors. */
-export function statusJson(code: number, message: string): string {
-  return JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code });
-}
-
-function send(response: ServerResponse, status: number, json: string, close: boolean): void {
-  writeHead(response, status, json, close);
-  response.end(json);
-}
-
-/**
- * An answer to a request whose body is still coming. The connection can't be used again; closed at once, it would be reset
- * under the caller, who would see that and not the answer.
- */
-function sendBeforeEnd(request: IncomingMessage, response: ServerResponse, status: number, json: string): void {
-  writeHead(response, status, json, true);
-  response.write(json);
-  const end = (): void => {
-    clearTimeout(timer);
-    response.end();
-  };
-  const timer = setTimeout(end, DISCARD_MS);
-  request.once("end", end).once("close", end).resume();
-}
-
-function writeHead(response: ServerResponse, status: number, json: string, close: boolean): void {
-  response.writeHead(status, {
-    "Content-Type": "application/json",
-    "Content-Length": Buffer.byteLength(json),
-    ...(close ? { Connection: "close" } : {}),
-  });
+  const { name, message, stack = "" } = error;
+  const head = `${name}: ${message}`;
+  return stack.startsWith(head) ? name + stack.slice(head.length) : name;
 }

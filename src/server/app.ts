@@ -1,7 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import type { Registry } from "prom-client";
-import { type AdmissionContext, admit, parseAdmissionPath, statusJson } from "./admit.ts";
+import { admissionPathOf } from "./admission-path.ts";
+import { type AdmissionContext, admit, refuseCaller } from "./admit.ts";
+import { sendFailure, statusJson } from "./send.ts";
+
+/** Not `*`, a URL or `//host`, with which express would use a parser of Node's that warns on stderr. */
+const IS_PATH = /^\/(?!\/)/;
 
 /**
  * The HTTPS port. Reviews go straight to `admit`; express answers everything else, which is nobody's business here: the
@@ -10,18 +15,19 @@ import { type AdmissionContext, admit, parseAdmissionPath, statusJson } from "./
 export function createAdmissionListener(context: AdmissionContext): RequestListener {
   const app = createApp();
   app.use((request, response) => {
-    if (parseAdmissionPath(request.url)) response.set("Allow", "POST");
-    sendStatus(response, parseAdmissionPath(request.url) ? 405 : 404);
+    const isOurs = admissionPathOf(request.url) !== undefined;
+    if (isOurs) response.set("Allow", "POST");
+    sendStatus(response, isOurs ? 405 : 404);
   });
   app.use(answerError);
   return (request: IncomingMessage, response: ServerResponse) => {
-    const path = request.method === "POST" ? parseAdmissionPath(request.url ?? "") : undefined;
-    if (!path) return app(request, response);
-    // What goes wrong with one call must end that call, never the process.
-    admit(context, path, request, response).catch((error: unknown) => {
-      context.logger.error({ error: error instanceof Error ? error.name : typeof error }, "answering a review failed");
-      response.destroy();
-    });
+    const refusal = context.checkCaller?.(request.socket);
+    if (refusal !== undefined) return refuseCaller(context, refusal, request, response);
+    const { method, url = "" } = request;
+    const path = method === "POST" ? admissionPathOf(url) : undefined;
+    if (path) admit(context, path, request, response);
+    else if (IS_PATH.test(url)) app(request, response);
+    else sendFailure(request, response, { status: 404, message: "not found", close: false });
   };
 }
 

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { SecureContextOptions } from "node:tls";
@@ -8,6 +9,7 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
+  MAX_CONNECTIONS,
   REQUEST_TIMEOUT_MS,
 } from "./limits.ts";
 
@@ -21,19 +23,54 @@ const TIMEOUTS = {
 /** The API server speaks HTTP/1.1 to webhooks, with TLS 1.2 or 1.3. */
 const TLS = { minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"] } as const;
 
-export function createAdmissionServer(pair: SecureContextOptions, listener: RequestListener): HttpsServer {
-  const server = createHttpsServer({ ...TIMEOUTS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...TLS, ...pair }, listener);
-  trackConnections(server);
+export interface ServerTls {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Callers are asked for a certificate of these CAs; whether one without is answered, the listener decides. */
+  readonly clientCaPem?: string | undefined;
+}
+
+function secureContextOf({ certPem, keyPem, clientCaPem }: ServerTls): SecureContextOptions {
+  const pair = { ...TLS, cert: certPem, key: keyPem };
+  // A resumed session would bring along what was found about a certificate earlier.
+  return clientCaPem === undefined ? pair : { ...pair, ca: clientCaPem, secureOptions: constants.SSL_OP_NO_TICKET };
+}
+
+export interface AdmissionServerOptions {
+  /** Those that are shipped, unless a test has less time. */
+  readonly timeouts?: Partial<typeof TIMEOUTS & { readonly handshakeTimeout: number }>;
+  readonly maxConnections?: number;
+  /** Told of each connection that had to go because there were too many. */
+  readonly onEvicted?: () => void;
+}
+
+export function createAdmissionServer(
+  tls: ServerTls,
+  listener: RequestListener,
+  { timeouts, maxConnections = MAX_CONNECTIONS, onEvicted = () => {} }: AdmissionServerOptions = {},
+): HttpsServer {
+  const server = createHttpsServer(
+    {
+      ...TIMEOUTS,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      ...timeouts,
+      ...secureContextOf(tls),
+      requestCert: tls.clientCaPem !== undefined,
+      rejectUnauthorized: false,
+    },
+    listener,
+  );
+  trackConnections(server, { max: maxConnections, onEvicted });
   return server;
 }
 
 /**
- * New handshakes get this pair; open connections go on as they are. Throws when OpenSSL refuses the pair, and then the old
- * one is served on.
+ * New handshakes get this pair; open connections go on as they are. Throws when OpenSSL refuses it, and then the old one is
+ * served on. Whether callers are asked for certificates was decided when the server was made.
  */
-export function replaceCertificate(server: HttpsServer, pair: SecureContextOptions): void {
+export function replaceTls(server: HttpsServer, tls: ServerTls): void {
   // All options again: those that are left out would fall back to Node's defaults.
-  server.setSecureContext({ ...TLS, ...pair });
+  server.setSecureContext(secureContextOf(tls));
 }
 
 export function createHealthServer(listener: RequestListener): HttpServer {

@@ -2,9 +2,7 @@ import type { Server } from "node:https";
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, TlsAlert } from "../telemetry/metrics.ts";
-
-/** A client that doesn't trust us tries on: a line a minute tells as much as a line a call. */
-const LOG_INTERVAL_MS = 60_000;
+import { limitLogRate } from "./log-rate.ts";
 
 /** By the numbers of RFC 8446, 6.2. Go's client sends 42 where OpenSSL's sends 48. */
 const ALERTS: Readonly<Record<string, TlsAlert>> = {
@@ -19,19 +17,12 @@ const ALERTS: Readonly<Record<string, TlsAlert>> = {
 const OWN_ALERTS: Readonly<Record<string, TlsAlert>> = { ERR_SSL_UNSUPPORTED_PROTOCOL: "protocol_version" };
 
 /** Counts failed handshakes by alert, and logs each alert at most once a minute. `monotonicMs` is for tests. */
-export function watchTlsErrors(
-  server: Server,
-  metrics: Metrics,
-  logger: Logger,
-  monotonicMs: () => number = () => performance.now(),
-): void {
-  const loggedAtMs = new Map<TlsAlert, number>();
+export function watchTlsErrors(server: Server, metrics: Metrics, logger: Logger, monotonicMs?: () => number): void {
+  const mayLog = limitLogRate(monotonicMs);
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const alert = alertOf(error);
     metrics.tlsClientFailed(alert);
-    const nowMs = monotonicMs();
-    if (nowMs - (loggedAtMs.get(alert) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) return;
-    loggedAtMs.set(alert, nowMs);
+    if (!mayLog(alert)) return;
     logger.warn({ alert, code: error.code, remoteAddress: socket.remoteAddress }, "a TLS handshake failed");
   });
 }

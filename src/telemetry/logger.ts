@@ -7,7 +7,7 @@ import type { LogLevel } from "../settings.ts";
 
 export type { Logger };
 
-/** JSON lines on stdout. No transport: a worker would lose the last lines of a crash. */
+/** JSON lines, by default on stdout as they come. No transport: a worker would lose the last lines of a crash. */
 export function createLogger(program: "init" | "server", level: LogLevel, destination?: DestinationStream): Logger {
   return pino(
     {

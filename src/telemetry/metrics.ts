@@ -3,6 +3,9 @@ import type { DecodeReason } from "../admission/decode.ts";
 import type { Effect, Operation } from "../admission/types.ts";
 import type { ExceptionState } from "../policy/exceptions.ts";
 import type { Phase } from "../policy/policy.ts";
+import type { CallerRefusal } from "../server/caller.ts";
+import type { ShedReason } from "../server/load.ts";
+import { createTally } from "./tally.ts";
 
 /** What a review came to, as a label. */
 export type ReviewVerdict = "allowed" | "denied" | "patched" | "skipped";
@@ -34,6 +37,20 @@ export interface Metrics {
   policiesReloaded(result: ReloadResult): void;
   /** Asked at every scrape: exceptions lapse by themselves. */
   countExceptions(count: () => readonly ExceptionCount[]): void;
+  shed(phase: Phase, reason: ShedReason): void;
+  callerRefused(reason: CallerRefusal): void;
+  clientCaReloaded(result: ReloadResult): void;
+  connectionEvicted(): void;
+  eventLoopLagged(seconds: number): void;
+  logLineDropped(): void;
+  /** Asked at every scrape. */
+  showLoad(current: () => CurrentLoad): void;
+}
+
+export interface CurrentLoad {
+  readonly requests: number;
+  readonly bytes: number;
+  readonly connections: number;
 }
 
 export interface ExceptionCount {
@@ -45,11 +62,15 @@ export interface ExceptionCount {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const reviews = new Counter({
+  const reviews = createTally();
+  new Counter({
     name: "portcullis_admission_reviews_total",
     help: "Reviews that got a verdict.",
-    labelNames: ["phase", "operation", "resource", "verdict"],
+    labelNames: ["phase", "operation", "verdict", "resource"],
     registers,
+    collect() {
+      reviews.drain((values, count) => this.labels(...values).inc(count));
+    },
   });
   const seconds = new Histogram({
     name: "portcullis_admission_review_duration_seconds",
@@ -112,16 +133,72 @@ export function createMetrics(): Metrics {
       for (const { policy, state, count } of exceptionCounts()) this.set({ policy, state }, count);
     },
   });
+  const shed = new Counter({
+    name: "portcullis_shed_total",
+    help: "Calls that were turned away with 429, which the API server tries again within the webhook's timeoutSeconds.",
+    labelNames: ["phase", "reason"],
+    registers,
+  });
+  const refusedCallers = new Counter({
+    name: "portcullis_callers_refused_total",
+    help: "Requests that were answered with 401, since CLIENT_CA_FILE and CLIENT_NAMES don't know the caller.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const clientCaReloads = new Counter({
+    name: "portcullis_client_ca_reloads_total",
+    help: "New contents of CLIENT_CA_FILE: used from then on, or refused and the last good ones kept.",
+    labelNames: ["result"],
+    registers,
+  });
+  const evictedConnections = new Counter({
+    name: "portcullis_connections_evicted_total",
+    help: "Connections that were ended because there were too many, those without a request first.",
+    registers,
+  });
+  const lag = new Histogram({
+    name: "portcullis_event_loop_lag_seconds",
+    help: "How late the event loop is, measured ten times a second: calls wait as long to be read.",
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5],
+    registers,
+  });
+  const droppedLines = new Counter({
+    name: "portcullis_log_lines_dropped_total",
+    help: "Lines of the log that were lost because nobody reads stdout, or not fast enough.",
+    registers,
+  });
+  let currentLoad = (): CurrentLoad => ({ requests: 0, bytes: 0, connections: 0 });
+  const gauges: readonly [name: string, help: string, field: keyof CurrentLoad][] = [
+    ["portcullis_requests_in_flight", "Calls that are being read or judged.", "requests"],
+    ["portcullis_request_bytes_in_flight", "Bytes of their bodies that are held.", "bytes"],
+    ["portcullis_connections", "Connections to the HTTPS port, at whatever stage.", "connections"],
+  ];
+  for (const [name, help, field] of gauges) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(currentLoad()[field]);
+      },
+    });
+  }
   // A rate needs a sample from before the first event.
   for (const result of ["success", "failure"] as const) {
     reloads.inc({ result }, 0);
     policyReloads.inc({ result }, 0);
+    clientCaReloads.inc({ result }, 0);
   }
+  for (const reason of ["no-certificate", "untrusted", "name"] as const) refusedCallers.inc({ reason }, 0);
   for (const alert of TLS_ALERTS) clientErrors.inc({ alert }, 0);
+  for (const phase of ["mutate", "validate"] as const) {
+    for (const reason of ["requests", "bytes", "lag"] as const) shed.inc({ phase, reason }, 0);
+    errors.inc({ phase, error: "oversize" }, 0);
+  }
   return {
     registry,
     reviewed(phase, operation, resource, verdict, durationSeconds) {
-      reviews.inc({ phase, operation, resource, verdict });
+      reviews.add(phase, operation, verdict, resource);
       seconds.observe({ phase }, durationSeconds);
     },
     violated: (policy, rule, code, effect) => violations.inc({ policy, rule, code, effect }),
@@ -133,6 +210,15 @@ export function createMetrics(): Metrics {
     policiesReloaded: (result) => policyReloads.inc({ result }),
     countExceptions(count) {
       exceptionCounts = count;
+    },
+    shed: (phase, reason) => shed.inc({ phase, reason }),
+    callerRefused: (reason) => refusedCallers.inc({ reason }),
+    clientCaReloaded: (result) => clientCaReloads.inc({ result }),
+    connectionEvicted: () => evictedConnections.inc(),
+    eventLoopLagged: (lagSeconds) => lag.observe(lagSeconds),
+    logLineDropped: () => droppedLines.inc(),
+    showLoad(current) {
+      currentLoad = current;
     },
   };
 }

@@ -1,6 +1,5 @@
 import type { AdmissionRequest, Call, Outcome, Recorder } from "../admission/types.ts";
 import { groupResource } from "../kube/objects.ts";
-import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics, ReviewVerdict } from "./metrics.ts";
 
@@ -8,14 +7,13 @@ import type { Metrics, ReviewVerdict } from "./metrics.ts";
 const MAX_FIELD_CHARACTERS = 256;
 
 /** Counts every review, and writes one line for it: at debug when it was allowed in silence, else at info. */
-export function createRecorder(logger: Logger, metrics: Metrics, policies: () => PolicyIndex): Recorder {
+export function createRecorder(logger: Logger, metrics: Metrics): Recorder {
   return {
-    reviewed(call, request, outcome) {
+    reviewed(call, request, outcome, policies) {
       const durationSeconds = (performance.now() - call.receivedAtMs) / 1000;
       const resource = groupResource(request.resource);
-      const index = policies();
-      if (!index.knowsEntry(call.phase, call.entry)) metrics.unknownEntry(call.phase);
-      const label = index.knowsResource(resource) ? resource : "other";
+      if (!policies.knowsEntry(call.phase, call.entry)) metrics.unknownEntry(call.phase);
+      const label = policies.knowsResource(resource) ? resource : "other";
       metrics.reviewed(call.phase, request.operation, label, verdictOf(outcome), durationSeconds);
       for (const { policy, violation, effect } of outcome.judged) {
         metrics.violated(policy.name, policy.rule.id, violation.code, effect);

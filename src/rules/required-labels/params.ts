@@ -13,6 +13,7 @@ export const paramsSchema = {
       description: "The labels that every object must carry; each entry has to be met.",
       type: "array",
       minItems: 1,
+      maxItems: 100,
       items: {
         type: "object",
         additionalProperties: false,
@@ -85,6 +86,9 @@ export function isAccepted({ allowEmpty, allowedRegex }: LabelChoice, value: str
 
 export interface CompiledParams {
   readonly choices: readonly LabelChoice[];
+  /** The last that names a key: a policy may ask for the same key twice, once for each place. */
+  readonly choiceByKey: ReadonlyMap<string, LabelChoice>;
+  readonly hasDefaults: boolean;
   readonly forbiddenPrefixes: readonly string[];
   readonly privilegedUsers: readonly string[];
 }
@@ -99,7 +103,13 @@ export function compileParams({ labels, forbiddenPrefixes, privilegedUsers }: Pa
     return choice;
   });
   if (problems.length > 0) throw new InvalidParams(problems);
-  return { choices, forbiddenPrefixes, privilegedUsers };
+  return {
+    choices,
+    choiceByKey: new Map(choices.flatMap((choice) => choice.anyOf.map((key) => [key, choice] as const))),
+    hasDefaults: choices.some((choice) => choice.default !== undefined),
+    forbiddenPrefixes,
+    privilegedUsers,
+  };
 }
 
 function compileChoice(

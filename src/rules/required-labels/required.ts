@@ -9,29 +9,38 @@ import { isAccepted, type LabelChoice } from "./params.ts";
 import { type Suggestion, suggestLabel } from "./suggestion.ts";
 
 export function findUnmetChoices(choices: readonly LabelChoice[], object: LabelledObject): Violation[] {
-  return choices.flatMap((choice) =>
-    askedPlaces(choice, object).flatMap((place) => judgeChoice(choice, place, object) ?? []),
-  );
+  const violations: Violation[] = [];
+  for (const choice of choices) {
+    for (const place of object.places) {
+      if (!isAsked(choice, place, object) || isMet(choice, place)) continue;
+      violations.push(describeUnmet(choice, place, object));
+    }
+  }
+  return violations;
 }
 
-function askedPlaces({ where }: LabelChoice, { resource, operation, places }: LabelledObject): readonly LabelPlace[] {
+function isAsked({ where }: LabelChoice, place: LabelPlace, { resource, operation }: LabelledObject): boolean {
   // A Pod is what a template makes: there is one place to look, whatever the choice asks about.
-  if (resource === "pods") return places;
-  return places.filter((place) => {
-    if (place.level === "object") return where !== "template";
-    // The template of a Job that exists can't be changed: a fault in it is not the user's to repair.
-    if (where === "metadata" || (resource === "jobs.batch" && operation === "UPDATE")) return false;
-    // Jobs from a job template without labels get those of the pod template, which is asked itself.
-    return place.level === "podTemplate" || !isUnlabelled(place);
+  if (resource === "pods") return true;
+  if (place.level === "object") return where !== "template";
+  // The template of a Job that exists can't be changed: a fault in it is not the user's to repair.
+  if (where === "metadata" || (resource === "jobs.batch" && operation === "UPDATE")) return false;
+  // Jobs from a job template without labels get those of the pod template, which is asked itself.
+  return place.level === "podTemplate" || !isUnlabelled(place);
+}
+
+function isMet(choice: LabelChoice, { labels }: LabelPlace): boolean {
+  return choice.anyOf.some((key) => {
+    const value = stringField(labels, key);
+    return value !== undefined && isAccepted(choice, value);
   });
 }
 
-function judgeChoice(choice: LabelChoice, place: LabelPlace, object: LabelledObject): Violation | undefined {
+function describeUnmet(choice: LabelChoice, place: LabelPlace, object: LabelledObject): Violation {
   const found = choice.anyOf.flatMap((key) => {
     const value = stringField(place.labels, key);
     return value === undefined ? [] : [{ key, value }];
   });
-  if (found.some(({ value }) => isAccepted(choice, value))) return undefined;
 
   const missing = { code: place.level === "object" ? "LBL-MISSING" : "LBL-TEMPLATE", severity: "error" } as const;
   const pattern = choice.allowedRegex?.source;

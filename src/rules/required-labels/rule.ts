@@ -30,7 +30,7 @@ export const requiredLabels: Rule<Params, CompiledParams> = {
   resources,
   // Who updates an object has read it: what is missing then was taken away.
   mutates: resources.map((row) => ({ ...row, operations: ["CREATE"] })),
-  mutatesWith: ({ choices }) => choices.some((choice) => choice.default !== undefined),
+  mutatesWith: ({ hasDefaults }) => hasDefaults,
   codes: [
     {
       code: "LBL-MISSING",
@@ -63,23 +63,25 @@ export const requiredLabels: Rule<Params, CompiledParams> = {
     if (!judgedResources.has(request.resource) || isMadeByController(input)) return NO_VERDICT;
     const isSolver = isChallengeSolver(input);
     const places = labelPlacesOf(request.resource, object);
-    const isPatched = mutate && operation === "CREATE" && !isSolver && Boolean(object.metadata);
-    const added = isPatched ? findDefaults(params.choices, places) : {};
+    const isPatched = params.hasDefaults && mutate && operation === "CREATE" && !isSolver && Boolean(object.metadata);
+    const added = isPatched ? findDefaults(params.choices, places) : NOTHING;
     const labelled: LabelledObject = {
       resource: request.resource,
       operation,
-      places: places.map((place) => withLabels(place, added)),
+      places: added === NOTHING ? places : places.map((place) => withLabels(place, added)),
       oldPlaces: oldObject ? labelPlacesOf(request.resource, oldObject) : [],
     };
     const required = isSolver
       ? []
-      : [...findUnmetChoices(params.choices, labelled), ...findDrift(params.choices, labelled.places)];
+      : [...findUnmetChoices(params.choices, labelled), ...findDrift(params.choiceByKey, labelled.places)];
     return {
       violations: [...required, ...findReservedLabels(params, request.username, labelled)],
-      patches: setLabels(object, labelsWith(places, added)),
+      patches: added === NOTHING ? [] : setLabels(object, labelsWith(places, added)),
     };
   },
 };
+
+const NOTHING = {};
 
 /** Refusing such an object would tell a controller, not the user: the one that it is made from is judged instead. */
 function isMadeByController({ object, request }: RuleInput<unknown>): boolean {

@@ -7,6 +7,7 @@ import type { Violation } from "../rule.ts";
 import type { BackedUpPod } from "./backed-up-pod.ts";
 import { violationOf } from "./codes.ts";
 import { faultOfCommand } from "./hook-command.ts";
+import { hasKeyWith } from "./keys.ts";
 
 interface Hook {
   /** Of its annotations: the part before the slash. */
@@ -47,10 +48,14 @@ export const HOOK_KEYS: readonly string[] = HOOKS.flatMap(({ prefix, trigger, se
   [trigger, ...settings].map((setting) => `${prefix}/${setting}`),
 );
 
+/** Part of every one of them. */
+const HOOK = "hook.";
+
 /** A choice, not an inventory. */
 const MAX_CHOICES = 5;
 
 export function judgeHooks(pod: BackedUpPod): Violation[] {
+  if (!hasKeyWith(HOOK, pod.annotations)) return [];
   return HOOKS.flatMap((hook) => judgeHook(pod, hook));
 }
 

@@ -6,8 +6,9 @@ import { itemsOf, type ListKey, namesOf, yamlLine } from "./volume-list.ts";
 
 /** `spaceSeverity` is lower where the Pods will get the list without the spaces. */
 export function judgeText(key: ListKey, path: string, value: string, spaceSeverity: Severity): Violation[] {
-  const items = itemsOf(value);
   const names = namesOf(value);
+  if ([...names].join(",") === value) return [];
+  const items = itemsOf(value);
   const at = { path, fix: `write ${yamlLine(key, names)}` };
   const violations: Violation[] = [];
 

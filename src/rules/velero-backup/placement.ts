@@ -5,8 +5,13 @@ import type { Violation } from "../rule.ts";
 import type { BackedUpPod } from "./backed-up-pod.ts";
 import { violationOf } from "./codes.ts";
 import { HOOK_KEYS } from "./hooks.ts";
+import { hasKeyWith } from "./keys.ts";
 import type { Params } from "./params.ts";
 import { LIST_KEYS } from "./volume-list.ts";
+
+const ALL_KEYS: readonly string[] = [...LIST_KEYS, ...HOOK_KEYS];
+/** Part of every one of them. */
+const VELERO = ".velero.io/";
 
 /** Some metadata in the object. */
 interface Place {
@@ -18,9 +23,13 @@ interface Place {
 }
 
 export function judgePlacement(object: KubernetesObject, pod: BackedUpPod | undefined, params: Params): Violation[] {
-  const keys = params.mode === "off" ? HOOK_KEYS : [...LIST_KEYS, ...HOOK_KEYS];
-  const severity = params.strictPlacement ? "error" : "warning";
   const elsewhere = placesOf(object).filter(({ pointer }) => pointer !== pod?.metadataPointer);
+  const isAnywhere =
+    hasKeyWith(VELERO, pod?.labels) ||
+    elsewhere.some(({ labels, annotations }) => hasKeyWith(VELERO, labels) || hasKeyWith(VELERO, annotations));
+  if (!isAnywhere) return [];
+  const keys = params.mode === "off" ? HOOK_KEYS : ALL_KEYS;
+  const severity = params.strictPlacement ? "error" : "warning";
   const onPod: readonly Place[] = pod
     ? [{ pointer: pod.metadataPointer, labels: pod.labels, annotations: pod.annotations }]
     : [];

@@ -21,19 +21,23 @@ export function isCandidate(volume: PodVolume, params: Params): boolean {
   return isWanted && volume.use === "mounted" && !isServiceAccountToken(volume.name);
 }
 
+/** Of a Pod that is right as it is. */
+export const NO_REPAIRS: Readonly<Record<string, string>> = {};
+
 /**
- * The annotations that the mutating webhook sets, those that are right already included. A list of the rule's own that
- * has nothing left to name becomes empty and keeps the mark: a later pass may fill it again.
+ * The annotations that the mutating webhook sets. A list of the rule's own that has nothing left to name becomes empty and
+ * keeps the mark: a later pass may fill it again.
  */
 export function repairsOf(pod: BackedUpPod, params: Params): Readonly<Record<string, string>> {
   const current = stringField(pod.annotations, BACKUP_VOLUMES);
   if (current !== undefined && !isGenerated(pod)) {
-    return params.normalise ? { [BACKUP_VOLUMES]: [...namesOf(current)].join(",") } : {};
+    const normal = params.normalise ? [...namesOf(current)].join(",") : current;
+    return normal === current ? NO_REPAIRS : { [BACKUP_VOLUMES]: normal };
   }
   const excluded = namesOf(stringField(pod.annotations, EXCLUDED_VOLUMES));
   const wanted = [...pod.volumes.values()]
     .filter((volume) => isCandidate(volume, params) && !excluded.has(volume.name))
     .map((volume) => volume.name);
-  if (wanted.length === 0 && current === undefined) return {};
+  if (wanted.length === 0 && current === undefined) return NO_REPAIRS;
   return { [BACKUP_VOLUMES]: wanted.join(","), [MARK]: GENERATED };
 }

@@ -15,7 +15,7 @@ import { judgeOptInLists, judgeOptOutLists, pathOf } from "./lists.ts";
 import { type Params, paramsSchema } from "./params.ts";
 import { judgePlacement } from "./placement.ts";
 import { prefilter } from "./prefilter.ts";
-import { repairsOf } from "./repairs.ts";
+import { NO_REPAIRS, repairsOf } from "./repairs.ts";
 import { BACKUP_VOLUMES, EXCLUDED_VOLUMES } from "./volume-list.ts";
 
 const JUDGED = { version: "v1", operations: ["CREATE", "UPDATE"] } as const satisfies Partial<ResourceRule>;
@@ -37,7 +37,7 @@ export const veleroBackup: Rule<Params> = {
   evaluate(input) {
     const { object, request, params } = input;
     const pod = backedUpPodOf(request.resource, object);
-    const repairs = pod && isRepaired(input, pod) ? repairsOf(pod, params) : {};
+    const repairs = pod && isRepaired(input, pod) ? repairsOf(pod, params) : NO_REPAIRS;
     return {
       patches: request.resource === "pods" ? setAnnotations(object, repairs) : [],
       violations: isMadeByController(input)
@@ -78,7 +78,7 @@ function judgePod(
       ...judgeHooks(pod),
     ];
   }
-  const repaired = { ...pod, annotations: { ...pod.annotations, ...repairs } };
+  const repaired = repairs === NO_REPAIRS ? pod : { ...pod, annotations: { ...pod.annotations, ...repairs } };
   const lasting = stringField(repaired.annotations, BACKUP_VOLUMES) ?? "";
   // A Pod loses its spaces before it is stored; a template keeps them, and only its Pods are right.
   const written = request.resource === "pods" ? lasting : (stringField(pod.annotations, BACKUP_VOLUMES) ?? "");

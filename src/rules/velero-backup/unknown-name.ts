@@ -18,20 +18,20 @@ export interface UnknownName {
   readonly fix: string;
 }
 
-/** Explains every one of `names` that is not a volume. `choices` are the volumes that would be right in the list. */
+/** Explains every one of `names` that is not a volume. `choices` gives the volumes that would be right in the list. */
 export function explainUnknownNames(
   names: Iterable<string>,
   volumes: ReadonlyMap<string, PodVolume>,
-  choices: readonly PodVolume[],
+  choices: () => readonly PodVolume[],
 ): readonly UnknownName[] {
+  const unknown = [...names].filter((name) => !volumes.has(name));
+  if (unknown.length === 0) return [];
   const guessed = [...volumes.values()].slice(0, MAX_GUESSED_VOLUMES);
-  const offer = choices
+  const offer = choices()
     .slice(0, MAX_CHOICES)
     .map((volume) => quoted(volume.name))
     .join(", ");
-  return [...names]
-    .filter((name) => !volumes.has(name))
-    .map((name, index) => explain(name, index < MAX_GUESSES ? guessed : [], offer));
+  return unknown.map((name, index) => explain(name, index < MAX_GUESSES ? guessed : [], offer));
 }
 
 function explain(name: string, volumes: readonly PodVolume[], offer: string): UnknownName {

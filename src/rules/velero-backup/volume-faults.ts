@@ -18,8 +18,15 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   "image",
 ]);
 
+/** Whether Velero backs it up when a list names it. */
+function isBackedUp({ name, source, use, inMemory }: PodVolume): boolean {
+  const isReadable = !UNSUPPORTED.has(source) && source !== "ephemeral";
+  return isReadable && use === "mounted" && !inMemory && !isServiceAccountToken(name);
+}
+
 /** Why naming this volume in backup-volumes doesn't do what it says; undefined when Velero backs it up. */
 export function faultOf(volume: PodVolume): VolumeFault | undefined {
+  if (isBackedUp(volume)) return undefined;
   const name = quoted(volume.name);
   const remove = `remove ${name} from the list`;
   if (isServiceAccountToken(volume.name)) {
@@ -42,7 +49,5 @@ export function faultOf(volume: PodVolume): VolumeFault | undefined {
   if (volume.use === "unmounted") {
     return { code: "VEL-UNMOUNTED", message: `no container mounts ${name}`, fix: `mount it, or ${remove}` };
   }
-  return volume.inMemory
-    ? { code: "VEL-TMPFS", message: `${name} is in memory`, fix: `${remove}, or leave out its medium` }
-    : undefined;
+  return { code: "VEL-TMPFS", message: `${name} is in memory`, fix: `${remove}, or leave out its medium` };
 }

@@ -17,6 +17,9 @@ export interface PodVolume {
 /** Velero looks at the mounts of `containers` alone: neither init containers nor native sidecars count. */
 export type VolumeUse = "mounted" | "block" | "init-only" | "unmounted";
 
+const NO_NAMES: ReadonlySet<string | undefined> = new Set();
+const NO_VOLUMES: ReadonlyMap<string, PodVolume> = new Map();
+
 /** A DNS label. The API server refuses any other name, but only after its mutating webhooks; a list couldn't hold it. */
 const VOLUME_NAME = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
@@ -30,9 +33,11 @@ export function isServiceAccountToken(volumeName: string): boolean {
  * template with the same name.
  */
 export function volumesOf(resource: string, object: KubernetesObject, podSpec: Spec): ReadonlyMap<string, PodVolume> {
-  const useOf = readUses(podSpec);
   const claims =
     resource === "statefulsets.apps" ? recordList(recordField(object, "spec"), "volumeClaimTemplates") : [];
+  const listed = recordList(podSpec, "volumes");
+  if (claims.length === 0 && listed.length === 0) return NO_VOLUMES;
+  const useOf = readUses(podSpec);
   const setName = stringField(object.metadata, "name");
   const volumes = new Map<string, PodVolume>();
   const add = (volume: PodVolume) => {
@@ -43,7 +48,7 @@ export function volumesOf(resource: string, object: KubernetesObject, podSpec: S
     const prefix = setName === undefined ? {} : { claimNamePrefix: `${name}-${setName}-` };
     add({ name, source: "persistentVolumeClaim", use: useOf(name), inMemory: false, ...prefix });
   }
-  for (const volume of recordList(podSpec, "volumes")) {
+  for (const volume of listed) {
     const name = stringField(volume, "name") ?? "";
     add(readVolume(name, volume, useOf(name)));
   }
@@ -77,9 +82,12 @@ function readUses(podSpec: Spec): (name: string) => VolumeUse {
 }
 
 function namesUnder(podSpec: Spec, containers: string, uses: string): ReadonlySet<string | undefined> {
-  return new Set(
-    recordList(podSpec, containers)
-      .flatMap((container) => recordList(container, uses))
-      .map((use) => stringField(use, "name")),
-  );
+  let names: Set<string | undefined> | undefined;
+  for (const container of recordList(podSpec, containers)) {
+    for (const use of recordList(container, uses)) {
+      names ??= new Set();
+      names.add(stringField(use, "name"));
+    }
+  }
+  return names ?? NO_NAMES;
 }
