@@ -29,14 +29,14 @@ describeCluster("init while the API server is away", (controlPlane) => {
     expect(bundle).toContain(readFileSync(join(certDir, "ca.crt"), "utf8"));
   };
 
-  it("waits, and completes once it is back", async () => {
+  it("F-105: waits, and completes once it is back", async () => {
     await controlPlane().stopApiServer();
     const { status, stderr, certDir } = await runWhile(() => controlPlane().restartApiServer());
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     await expectInBundle(certDir);
   });
 
-  it("completes when it goes away in the middle", async () => {
+  it("F-105: completes when it goes away in the middle", async () => {
     const { status, stderr, certDir } = await runWhile(() => controlPlane().restartApiServer());
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     await expectInBundle(certDir);
@@ -53,7 +53,7 @@ describeCluster("init while the API server is away", (controlPlane) => {
     expect(outcomes.every((outcome) => outcome.startsWith("0"))).toBe(true);
   });
 
-  it("ends with the reason at its deadline", async () => {
+  it("F-105: ends with the reason at its deadline", async () => {
     await controlPlane().stopApiServer();
     const startMs = performance.now();
     const { init } = installation.startInit({ env: { INIT_DEADLINE_SECONDS: "3" } });

@@ -36,7 +36,7 @@ describeCluster("a caBundle that trusts somebody else, while writes go on", (con
   const write = async () => (await api.send(dryRunOf(deployment("web", { app: "web" })))).status;
 
   // A round comes every 30 s by itself: three in a row within ten seconds are not that.
-  it.each([1, 2, 3])("is healed within 10 s of the first write that fails (%i)", { timeout: 90_000 }, async () => {
+  it.each([1, 2, 3])("F-100: is healed within 10 s of the first failed write (%i)", { timeout: 90_000 }, async () => {
     const webhooks = [{ name: WEBHOOK, clientConfig: { caBundle: Buffer.from(foreignCa()).toString("base64") } }];
     const patch = ["--type=strategic", "-p", JSON.stringify({ webhooks })];
     await kubectlOrThrow(controlPlane(), ["patch", "validatingwebhookconfiguration", "portcullis", ...patch]);

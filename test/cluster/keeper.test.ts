@@ -172,7 +172,7 @@ describeCluster("the keeper", (controlPlane) => {
     ["emptied", "", "unknown"],
     ["replaced by garbage", Buffer.from("garbage").toString("base64"), "kubectl-replace"],
     ["replaced by another Pod's", toBundle(issue("another-pod").caPem), "kubectl-replace"],
-  ])("heals a caBundle that was %s, and says who wrote it", async (_, caBundle, writer) => {
+  ])("F-100: heals a caBundle that was %s, and says who wrote it", async (_, caBundle, writer) => {
     const lines = await startKeeper();
     await replaceBundles(caBundle);
     print(`healed after ${await measureHealing(10_000)} ms, with rounds of 500 ms`);

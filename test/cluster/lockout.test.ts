@@ -37,7 +37,11 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
       daemonSet("cni", NETWORK_NAMESPACE),
       { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "kept", namespace: DOOMED_NAMESPACE } },
       inNamespace(deployment("web", { app: "web" }), DOOMED_NAMESPACE),
+      LEASE,
+      WIDGETS,
     ]);
+    await kubectl("wait", "--for=condition=Established", `crd/${WIDGETS.metadata.name}`, "--timeout=30s");
+    await apply(controlPlane(), [WIDGET]);
     await waitForPods(DOOMED_NAMESPACE, "web");
     await replicas.kill();
   });
@@ -47,7 +51,7 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
     await installation?.stop();
   });
 
-  it("an ordinary write fails: the door is closed", async () => {
+  it("F-109: an ordinary write fails: the door is closed", async () => {
     const { status, body } = await api.send(dryRunOf(deployment("web", { app: "web" })));
     expect({ status, message: body.message }).toEqual({
       status: 500,
@@ -66,12 +70,12 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
     expect((await api.send(dryRunOf({ ...plain, metadata: { name: "web" } }))).status).toBe(500);
   });
 
-  it("kube-system works, labels or none", async () => {
+  it("F-111: kube-system works, labels or none", async () => {
     await apply(controlPlane(), [inNamespace(deployment("dns", {}), "kube-system")]);
     await waitForPods("kube-system", "dns");
   });
 
-  it("the Deployment of portcullis itself gets its Pods", async () => {
+  it("F-111: the Deployment of portcullis itself gets its Pods", async () => {
     await deploy(controlPlane());
     await waitUntil("Pods of the Deployment", CONTROLLER_LIMIT_MS, async () => {
       const owners = ["-o", "jsonpath={.items[*].metadata.ownerReferences[*].kind}"];
@@ -79,16 +83,48 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
     });
   });
 
-  it("a DaemonSet of another namespace gets its Pod on a new node", async () => {
+  it("F-111: a DaemonSet of another namespace gets its Pod on a new node", async () => {
     await apply(controlPlane(), [{ apiVersion: "v1", kind: "Node", metadata: { name: "fresh" } }]);
     await waitForPods(NETWORK_NAMESPACE, "cni", FIRST_TRIES_MS);
   });
 
-  it("a namespace can be deleted, with what is in it", async () => {
+  it("F-111: a namespace can be deleted, with what is in it", async () => {
     await kubectl("delete", "namespace", DOOMED_NAMESPACE, "--timeout=30s");
   });
 
-  it("a person can open the door, and close it again", async () => {
+  it("F-111: a node renews its lease, and a leader its own", async () => {
+    for (const namespace of ["kube-node-lease", "kube-system", LOADED_NAMESPACE]) {
+      const lease = { ...LEASE, metadata: { ...LEASE.metadata, namespace } };
+      await apply(controlPlane(), [lease]);
+      const spec = JSON.stringify({ spec: { renewTime: new Date().toISOString().replace("Z", "000Z") } });
+      await kubectl("patch", "lease", LEASE.metadata.name, "-n", namespace, "--type=merge", "-p", spec);
+    }
+  });
+
+  it("F-111: a custom resource is deleted, with what its finalizer waits for", async () => {
+    const { name, namespace } = WIDGET.metadata;
+    await kubectl("delete", WIDGETS.metadata.name, name, "-n", namespace, "--wait=false");
+    await kubectl(
+      "patch",
+      WIDGETS.metadata.name,
+      name,
+      "-n",
+      namespace,
+      "--type=merge",
+      "-p",
+      '{"metadata":{"finalizers":null}}',
+    );
+    await kubectl("wait", "--for=delete", `${WIDGETS.metadata.name}/${name}`, "-n", namespace, "--timeout=30s");
+  });
+
+  it("F-111: kubectl exec gets as far as the Pod", async () => {
+    const [pod = ""] = (await findPods("kube-system", "dns")).split("\n");
+    const { stderr } = await controlPlane().kubectl(["exec", "-n", "kube-system", pod, "--", "true"]);
+    // There is no node for it here; admission comes before that.
+    expect(stderr).toMatch(/does not have a host assigned/);
+  });
+
+  it("F-111: a person can open the door, and close it again", async () => {
     const patchFailurePolicy = (failurePolicy: string) => {
       const patch = JSON.stringify({ webhooks: [{ name: "validate.portcullis.dev", failurePolicy }] });
       return kubectl("patch", ...CONFIGURATION, "--type=strategic", "-p", patch);
@@ -114,6 +150,31 @@ describeCluster("all replicas dead, failurePolicy Fail", (controlPlane) => {
 function inNamespace(object: { readonly metadata: object }, namespace: string): object {
   return { ...object, metadata: { ...object.metadata, namespace } };
 }
+
+const LEASE = {
+  apiVersion: "coordination.k8s.io/v1",
+  kind: "Lease",
+  metadata: { name: "fresh", namespace: "kube-node-lease" },
+  spec: { holderIdentity: "fresh", leaseDurationSeconds: 40 },
+} as const;
+
+const WIDGETS = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "widgets.example.org" },
+  spec: {
+    group: "example.org",
+    scope: "Namespaced",
+    names: { plural: "widgets", singular: "widget", kind: "Widget" },
+    versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
+  },
+} as const;
+
+const WIDGET = {
+  apiVersion: "example.org/v1",
+  kind: "Widget",
+  metadata: { name: "one", namespace: LOADED_NAMESPACE, finalizers: ["example.org/controller"] },
+} as const;
 
 function daemonSet(name: string, namespace: string): object {
   const labels = { app: name };

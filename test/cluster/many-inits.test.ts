@@ -25,7 +25,7 @@ describeCluster("30 inits at once, against configurations that exist", (controlP
     );
   };
 
-  it("each finds its CA in every bundle at the end, and so do all others", async () => {
+  it("F-102: each finds its CA in every bundle at the end, and so do all others", async () => {
     const first = installation.startInit();
     expect(await first.init.exited).toMatchObject({ status: 0 });
     const uids = [first.uid];

@@ -178,7 +178,7 @@ describeCluster("register, after a rollout on a real API server", (controlPlane)
     });
   });
 
-  it("creates no configuration", async () => {
+  it("F-107: creates no configuration", async () => {
     expect(await job.fail([LABELS])).toEqual({
       status: 1,
       reason: "NO_CONFIGURATION: there is no ValidatingWebhookConfiguration portcullis",

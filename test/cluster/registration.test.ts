@@ -76,7 +76,7 @@ describeCluster("init on a real API server, under the ClusterRole that ships", (
         expect((await read(kind)).metadata.labels["velero.io/exclude-from-backup"]).toBe("true");
     });
 
-    it("a second Pod adds its CA and changes nothing else, whatever people have changed in between", async () => {
+    it("F-103, F-107: a second Pod adds its CA and changes nothing else, whatever people have changed in between", async () => {
       for (const kind of KINDS) {
         await patch(kind, {
           metadata: { labels: { team: "platform" } },
@@ -96,16 +96,28 @@ describeCluster("init on a real API server, under the ClusterRole that ships", (
           ],
         });
       }
+      const { metadata, webhooks, ...rest } = await read(KINDS[1]);
+      const ours = webhooks.find(({ name }: Configuration) => name === "validate.portcullis.dev");
+      const moved = [...webhooks].reverse().concat({ ...ours, name: "renamed.portcullis.dev" });
+      const replacement = JSON.stringify({ ...rest, metadata: { ...metadata, managedFields: [] }, webhooks: moved });
+      await kubectlOrThrow(controlPlane(), ["replace", "-f", "-"], replacement);
       const before = { mutating: await read(KINDS[0]), validating: await read(KINDS[1]) };
+      expect(before.validating.webhooks.map(({ name }: Configuration) => name)).toEqual([
+        "policies.portcullis.dev",
+        "canary.portcullis.dev",
+        "other.example.com",
+        "validate.portcullis.dev",
+        "renamed.portcullis.dev",
+      ]);
       await pod.stop();
       const second = await installation.startPod();
       const after = { mutating: await read(KINDS[0]), validating: await read(KINDS[1]) };
       await second.stop();
       expect(withoutBundles(after)).toEqual(withoutBundles(before));
-      const cas = commonNames(
-        after.validating.webhooks.find((webhook: Configuration) => webhook.name.startsWith("validate")),
-      );
-      expect(cas).toEqual([`portcullis-ca-${pod.uid}`, `portcullis-ca-${second.uid}`]);
+      for (const name of ["validate.portcullis.dev", "renamed.portcullis.dev"]) {
+        const cas = commonNames(after.validating.webhooks.find((webhook: Configuration) => webhook.name === name));
+        expect(cas).toEqual([`portcullis-ca-${pod.uid}`, `portcullis-ca-${second.uid}`]);
+      }
       const foreign = after.validating.webhooks.find((webhook: Configuration) => webhook.name === "other.example.com");
       expect(foreign.clientConfig.caBundle).toBeUndefined();
     });
@@ -135,7 +147,7 @@ describeCluster("init on a real API server, under the ClusterRole that ships", (
       { verb: "get", exists: true },
       { verb: "patch", exists: true },
       { verb: "create", exists: false },
-    ])("ends with status 3 and names it: $verb", async ({ verb, exists }) => {
+    ])("F-106: ends with status 3 and names it: $verb", async ({ verb, exists }) => {
       if (!exists) await kubectl("delete", ...["mutatingwebhookconfiguration", "portcullis"]);
       const rules = role.rules
         .map((rule: { verbs: string[] }) => ({ ...rule, verbs: rule.verbs.filter((other) => other !== verb) }))

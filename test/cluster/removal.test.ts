@@ -37,7 +37,7 @@ describeCluster("portcullis is removed while every Pod is dead and failurePolicy
     expect(await statusOfWrite()).toBe(201);
   });
 
-  it("with the namespace first, the documented command repairs it", async () => {
+  it("F-118: with the namespace first, the documented command repairs it", async () => {
     await kubectl("delete", "namespace", installation.namespace, "--timeout=60s");
     expect((await configurations()).split("\n")).toHaveLength(2);
     expect(await statusOfWrite()).toBe(500);

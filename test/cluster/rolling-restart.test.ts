@@ -37,7 +37,7 @@ describeCluster("rolling restarts under load, failurePolicy Fail", (controlPlane
 
   const runs = REPLICA_COUNTS.flatMap((count) => LAGS_MS.map((lagMs) => ({ count, lagMs })));
   describe.each(["pooled", "fresh"] as const)("%s connections", (mode) => {
-    it.each(runs)("no call fails: $count replicas, endpoints $lagMs ms late", async ({ count, lagMs }) => {
+    it.each(runs)("F-112: no call fails: $count replicas, endpoints $lagMs ms late", async ({ count, lagMs }) => {
       const report = await restart({ count, mode, lagMs });
       expect([...report.failures]).toEqual([]);
       expect(report.failed).toBe(0);

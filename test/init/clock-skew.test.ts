@@ -21,7 +21,7 @@ async function openApiBehind(aheadMs: number): Promise<{ readonly api: ScriptedA
 describe.each([
   ["ahead", 1],
   ["behind", -1],
-] as const)("a node's clock that is %s", (direction, sign) => {
+] as const)("F-99: a node's clock that is %s", (direction, sign) => {
   test.each([
     [30 * SECOND_MS, 0],
     [31 * SECOND_MS, 1],

@@ -18,7 +18,7 @@ function webhooksOf(api: ScriptedApi, kind: typeof MUTATING): readonly StoredWeb
   return api.get(kind, CONFIG_NAME)?.webhooks ?? [];
 }
 
-describe("no configuration", () => {
+describe("F-107: no configuration", () => {
   test("both are created, each webhook with the CA of the new certificate and calling our Service", async () => {
     const api = await openApi();
     const { run, certDir } = prepareInit(api, { WEBHOOK_PORT: "8443" });

@@ -19,6 +19,19 @@ import type { ScriptedApi } from "./scripted-api.ts";
 
 const MAIN = fileURLToPath(new URL("../../init/main.ts", import.meta.url));
 
+/** Loads the program with one line of its source left out. */
+const WITHOUT_NAMES = encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (!url.endsWith("/src/tls/issue.ts")) return loaded;
+      const source = String(loaded.source).replace("subjectAltName(dnsNames),", "");
+      if (source === String(loaded.source)) throw new Error("issue.ts has no such line");
+      return { ...loaded, source };
+    },
+  });`);
+
 interface Ended {
   readonly status: number;
   readonly stdout: string;
@@ -110,7 +123,7 @@ describe("2: settings", () => {
 });
 
 describe("3: RBAC", () => {
-  test("one line says which verb is missing on which object", async () => {
+  test("F-106: one line says which verb is missing on which object", async () => {
     const { api, run } = await prepareProgram();
     api.script({ verb: "create", kind: VALIDATING, answer: 403, times: Number.POSITIVE_INFINITY });
     const { status, stderr } = await run();
@@ -123,7 +136,7 @@ describe("3: RBAC", () => {
 });
 
 describe("1: everything else", () => {
-  test("the deadline, with the latest reason", async () => {
+  test("F-105: the deadline, with the latest reason", async () => {
     const { api, run } = await prepareProgram();
     api.script({ answer: 503, times: Number.POSITIVE_INFINITY });
     const { status, stderr } = await run({ INIT_DEADLINE_SECONDS: "1" });
@@ -142,7 +155,7 @@ describe("1: everything else", () => {
     expect(stderr).toMatch(/^FOREIGN_CONFIGURATION: /);
   });
 
-  test("a CERT_DIR that can't be written to: no configuration is touched", async () => {
+  test("F-108: a CERT_DIR that can't be written to: no configuration is touched", async () => {
     const { api, certDir, run } = await prepareProgram();
     // Root may write to any directory, but not into a file.
     const file = join(certDir, "file");
@@ -152,6 +165,15 @@ describe("1: everything else", () => {
     expect(stderr).toMatch(/^CERTIFICATES: the certificates can't be written to .*ENOTDIR/);
     expect(api.requests.every(({ verb }) => verb === "get")).toBe(true);
     expect(api.get(MUTATING, CONFIG_NAME)).toBeUndefined();
+  });
+
+  test("F-101: a certificate without names, should one ever be made: nothing is written, nor registered", async () => {
+    const { api, certDir, run } = await prepareProgram();
+    const { status, stderr } = await run({ NODE_OPTIONS: `--import=data:text/javascript,${WITHOUT_NAMES}` });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^CERTIFICATES: the new certificates are not usable: .*portcullis\.policy\.svc/);
+    expect(readdirSync(certDir)).toEqual([]);
+    expect(api.requests.every(({ verb }) => verb === "get")).toBe(true);
   });
 
   test("a kubeconfig that isn't there", async () => {

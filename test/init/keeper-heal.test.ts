@@ -53,7 +53,7 @@ test.each([
   ["emptied", ""],
   ["garbage", "Z2FyYmFnZQ=="],
   ["that of another Pod", toBundle(issueCa("pod-b"))],
-])("a caBundle that was replaced gets our CA back: %s", async (_, caBundle) => {
+])("F-100: a caBundle that was replaced gets our CA back: %s", async (_, caBundle) => {
   const api = await openApi();
   const { runRound, logLines, sample, certDir } = await startKeeper(api);
   const kept = caBundle !== undefined && caBundle.length > 100 ? [decodeBundle(caBundle)] : [];

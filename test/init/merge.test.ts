@@ -34,7 +34,7 @@ function withBundle(
   return { ...configuration, metadata: { ...configuration.metadata, resourceVersion }, webhooks };
 }
 
-test("our CA is put behind the others, in our webhooks only, and everything else stays byte for byte", async () => {
+test("F-107: our CA is put behind the others, in our webhooks only, and everything else stays byte for byte", async () => {
   const api = await openApi();
   const configuration = existingConfiguration(otherCa, strangersCa);
   api.put(MUTATING, configuration);
@@ -52,7 +52,7 @@ test("our CA is put behind the others, in our webhooks only, and everything else
   }
 });
 
-test("what is sent is a strategic merge patch of nothing but the caBundles, under the resourceVersion that was read", async () => {
+test("F-107: what is sent is a strategic merge patch of nothing but the caBundles, under the resourceVersion that was read", async () => {
   const api = await openApi();
   const { metadata } = api.put(VALIDATING, existingConfiguration(otherCa));
   const { run, certDir } = prepareInit(api, { MUTATE_CONFIG: "" });
@@ -81,7 +81,7 @@ test.each([
   ["no caBundle", undefined],
   ["an empty one", ""],
   ["one of garbage", "Z2FyYmFnZQ=="],
-])("%s becomes one that holds our CA", async (_, caBundle) => {
+])("F-100: %s becomes one that holds our CA", async (_, caBundle) => {
   const api = await openApi();
   const service = { name: ENVIRONMENT.WEBHOOK_SERVICE, namespace: ENVIRONMENT.WEBHOOK_NAMESPACE };
   const clientConfig = caBundle === undefined ? { service } : { service, caBundle };

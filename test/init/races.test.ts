@@ -27,7 +27,7 @@ function ownBundlesOf(api: ScriptedApi): readonly (readonly string[] | undefined
   return [bundles.at(0), bundles.at(-1)];
 }
 
-test("another replica creates the configuration first: we merge into it", async () => {
+test("F-102: another replica creates the configuration first: we merge into it", async () => {
   const api = await openApi();
   api.script({ verb: "create", before: () => api.put(VALIDATING, existingConfiguration(otherCa)) });
   const { run, certDir } = prepareInit(api, ONLY_VALIDATING);
@@ -97,7 +97,7 @@ describe("a writer that puts its own caBundle in place of ours, right after our 
   });
 });
 
-test("thirty inits at once leave thirty CAs", async () => {
+test("F-102: thirty inits at once leave thirty CAs", async () => {
   const api = await openApi();
   api.setClock(() => new Date());
   const pods = Array.from({ length: 30 }, (_, index) =>
@@ -110,7 +110,7 @@ test("thirty inits at once leave thirty CAs", async () => {
   }
 });
 
-test("an init that dies between the two configurations is completed by its next run, which leaves one CA of the Pod", async () => {
+test("F-114: an init that dies between the two configurations is completed by its next run, which leaves one CA of the Pod", async () => {
   const api = await openApi();
   api.put(MUTATING, existingConfiguration(otherCa));
   api.put(VALIDATING, existingConfiguration(otherCa));

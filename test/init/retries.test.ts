@@ -18,7 +18,7 @@ async function openApiFor(verb: Verb): Promise<ScriptedApi> {
 
 afterEach(() => vi.restoreAllMocks());
 
-describe.each(["get", "create", "patch"] as const)("%s", (verb) => {
+describe.each(["get", "create", "patch"] as const)("F-105: %s", (verb) => {
   test.each<[string, Step]>([
     ["500", { answer: 500 }],
     ["503, five times", { answer: 503, times: 5 }],
@@ -81,7 +81,7 @@ test("the log says why it tries again, and when", async () => {
   ]);
 });
 
-test("at the deadline it ends with the latest reason, not later", async () => {
+test("F-105: at the deadline it ends with the latest reason, not later", async () => {
   const api = await openApi();
   api.script({ answer: 500 }, { answer: 503, times: Number.POSITIVE_INFINITY });
   const clock = createFakeClock();
@@ -96,7 +96,7 @@ test("at the deadline it ends with the latest reason, not later", async () => {
   expect(elapsedMs).toBeLessThanOrEqual(30_000);
 });
 
-test("403 is tried once more, since an API server that has just started forbids everything; then it is final", async () => {
+test("F-106: 403 is tried once more, since an API server that has just started forbids everything; then it is final", async () => {
   const api = await openApi();
   api.script({ verb: "create", answer: 403, times: Number.POSITIVE_INFINITY });
   await expect(prepareInit(api, ONLY_VALIDATING).run()).rejects.toMatchObject({ code: "RBAC" });

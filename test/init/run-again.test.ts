@@ -40,7 +40,7 @@ async function runIn(
   return clock;
 }
 
-test("changes nothing: neither the files nor the configurations, and doesn't wait", async () => {
+test("F-103: changes nothing: neither the files nor the configurations, and doesn't wait", async () => {
   const [api, certDir] = [await openApi(), makeDirectory()];
   await runIn(certDir, api);
   const version = readlinkSync(join(certDir, "..data"));
@@ -51,7 +51,7 @@ test("changes nothing: neither the files nor the configurations, and doesn't wai
   expect(clock.sleptMs).toEqual([]);
 });
 
-describe("makes new certificates, and leaves one CA of the Pod, where those in the volume", () => {
+describe("F-103: makes new certificates, and leaves one CA of the Pod, where those in the volume", () => {
   test.each<[string, (certDir: string) => void, Readonly<Record<string, string>>, number]>([
     ["are due for renewal", () => {}, {}, 280],
     ["have expired", () => {}, {}, 366],

@@ -1,12 +1,12 @@
 /** Second height: every case through HTTPS, first to the mutating webhook, then, patched, to the validating one. */
 import jsonPatch from "fast-json-patch";
 import { afterAll, describe, expect, it } from "vitest";
-import type { KubernetesObject } from "../../src/kube/objects.ts";
 import { rules } from "../../src/rules/index.ts";
-import { type Case, casesOf } from "../support/cases.ts";
+import { casesOf } from "../support/cases.ts";
 import { overlay } from "../support/overlay.ts";
 import { policyOf } from "../support/policies.ts";
-import { patchesOf, requestOf } from "../support/reviews.ts";
+import { requestOfCase } from "../support/request-of-case.ts";
+import { patchesOf } from "../support/reviews.ts";
 import { serve } from "../support/serve.ts";
 
 const server = await serve([]);
@@ -27,18 +27,3 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (_id, rule) =
     expect(validated.allowed).toBe(entry.refused.length === 0);
   });
 });
-
-function requestOfCase(entry: Case, object: KubernetesObject) {
-  const [resource = "", ...group] = entry.resource.split(".");
-  const version = String(entry.object.apiVersion).split("/").at(-1);
-  return requestOf({
-    kind: { group: group.join("."), version, kind: entry.object.kind },
-    resource: { group: group.join("."), version, resource },
-    namespace: entry.namespace,
-    name: object.metadata?.name,
-    operation: entry.operation,
-    userInfo: { username: entry.username },
-    object,
-    oldObject: entry.oldObject,
-  });
-}

@@ -194,7 +194,7 @@ describe("required-labels, for any object", () => {
 describe("defaults", () => {
   const isMissing = ({ code }: Violation) => code === "LBL-MISSING";
 
-  it("leave nothing missing that has one, and nothing to add the second time", () => {
+  it("F-73: leave nothing missing that has one, and nothing to add the second time", () => {
     fc.assert(
       fc.property(anyDefaults, anyObject, fc.constantFrom(...RESOURCES), (params, object, resource) => {
         const first = judge(params, object, { resource, mutate: true });

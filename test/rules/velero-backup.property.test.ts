@@ -138,7 +138,7 @@ describe("velero-backup", () => {
     );
   });
 
-  it("patches a Pod twice as it does once", () => {
+  it("F-73: patches a Pod twice as it does once", () => {
     fc.assert(
       fc.property(pod, params, (object, chosen) => {
         const patched = applyPatches(object, veleroBackup.evaluate(inputOf(object, { params: chosen })).patches);

@@ -23,7 +23,7 @@ beforeEach(() => {
 
 const body = bytesOf(reviewOf(requestOf()));
 
-describe("a call whose time is up between two policies", () => {
+describe("F-18, F-84: a call whose time is up between two policies", () => {
   afterEach(async () => expect((await server.review("/validate", requestOf())).allowed).toBe(true));
 
   it.each(["/validate?timeout=1ms", "/validate?timeout=0.5ms", "/mutate?timeout=1ms", "/validate?x=y&timeout=1ms"])(
@@ -47,9 +47,10 @@ describe("a call whose time is up between two policies", () => {
   });
 });
 
-describe("a call that has time", () => {
+describe("F-18: a call that has time", () => {
   it.each([
     "",
+    "?timeout=1s",
     "?timeout=5s",
     "?timeout=2.5s",
     "?timeout=500ms",

@@ -77,7 +77,7 @@ describe("/metrics", () => {
     const request = decoded();
     const outcome = evaluate(callOf(), { kind: "judge", operation: "CREATE", policies: [policy] }, request);
     const logger = createLogger("server", "fatal", { write: () => {} });
-    createRecorder(logger, metrics, () => index).reviewed(callOf(), request, outcome);
+    createRecorder(logger, metrics).reviewed(callOf(), request, outcome, index);
     metrics.failed("mutate", "oversize");
     metrics.unknownEntry("validate");
     metrics.certificateNotAfter("leaf", new Date("2026-11-21T12:00:00Z"));

@@ -38,7 +38,7 @@ function loaded(files: Files) {
   return loadPolicies(directoryOf(files), rules);
 }
 
-test("the program follows POLICY_DIR without a restart", async () => {
+test("F-86: the program follows POLICY_DIR without a restart", async () => {
   const [certDir, mounted, pair] = [temporaryDirectory(), mountConfigMap(DENY), issuePair()];
   writePair(certDir, pair, new Date());
   const registration = { registrationHash: registrationHash(loaded(DENY)), namespace: "policy" };

@@ -86,7 +86,7 @@ describe.concurrent("a server that can't start says why, and what to do", () => 
     expect(stderr).not.toContain("    at ");
   });
 
-  it("with the place of each wrong field of its policies: status 2", async () => {
+  it("F-85: with the place of each wrong field of its policies: status 2", async () => {
     const policyDir = directoryOf({ "a.yaml": "kind: Policy\nspec: { rule: requiredlabels }\n" });
     const { status, stderr } = await endingOf({ POLICY_DIR: policyDir });
     expect(status).toBe(2);
@@ -95,13 +95,13 @@ describe.concurrent("a server that can't start says why, and what to do", () => 
     expect(stderr).toContain("did you mean required-labels?");
   });
 
-  it("without policies: status 2", async () => {
+  it("F-85: without policies: status 2", async () => {
     const { status, stderr } = await endingOf({ POLICY_DIR: directoryOf() });
     expect(status).toBe(2);
     expect(stderr).toContain("holds no policy");
   });
 
-  it("without certificates: status 1", async () => {
+  it("F-97: without certificates: status 1", async () => {
     const { status, stderr } = await endingOf({ POLICY_DIR, CERT_DIR: directoryOf() });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^CERTIFICATES: there are no certificates in /);
@@ -112,7 +112,7 @@ describe.concurrent("a server that can't start says why, and what to do", () => 
     ["cut short", { keyPem: PAIR.keyPem.slice(0, 100) }],
     ["of a CA that signed another", { caPem: issue().caPem }],
     ["that are garbage", { certPem: "garbage" }],
-  ])("with certificates %s: status 1, and never the key", async (_name, parts) => {
+  ])("F-97: with certificates %s: status 1, and never the key", async (_name, parts) => {
     const pair = { ...PAIR, ...parts };
     const { status, stderr } = await endingOf({ POLICY_DIR, CERT_DIR: certDirOf(pair) });
     expect(status).toBe(1);
@@ -159,19 +159,11 @@ describe.concurrent("a server", () => {
     await expect(once(connect(server.port, "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
   });
 
-  it("whose certificate has expired is alive and not ready, and says which", async () => {
+  it("F-99: whose certificate has expired is alive and not ready, and says which", async () => {
     const server = await startServing({ CERT_DIR: certDirOf(issue({ validMs: -HOUR_MS })) });
     expect((await server.probe("/healthz")).status).toBe(200);
     const { status, body } = await server.probe("/readyz");
     expect(status).toBe(503);
     expect(body).toMatch(/^not ready: the certificate expired at .*\nnot ready: its CA expired at .*\n$/);
-  });
-
-  it("that is told twice to end ends at once", async () => {
-    const server = await startServing({ DRAIN_SECONDS: "600" });
-    server.signal("SIGTERM");
-    await vi.waitFor(async () => expect((await server.probe("/readyz")).status).toBe(503));
-    server.signal("SIGTERM");
-    expect((await server.ended).status).toBe(1);
   });
 });

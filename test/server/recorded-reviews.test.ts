@@ -12,7 +12,9 @@ import { serve } from "../support/serve.ts";
 
 const FIXTURES = new URL("../../../shared/fixtures/", import.meta.url);
 const RECORDED = new URL("admission-reviews/", FIXTURES);
-const SHIPPED = loadPolicies(fileURLToPath(new URL("../../manifests/policies", import.meta.url)), rules);
+const POLICIES = new URL("../../manifests/policies/", import.meta.url);
+const SHIPPED = loadPolicies(fileURLToPath(POLICIES), rules);
+const OPTIONAL = loadPolicies(fileURLToPath(new URL("optional", POLICIES)), rules);
 
 /** Refused, and why: found by reading the files, not by asking the rules. Every other file is allowed. */
 const REFUSED: Readonly<Record<string, { readonly because: string; readonly codes: readonly string[] }>> = {
@@ -64,16 +66,23 @@ const server = await serve(SHIPPED);
 afterAll(() => server.close());
 
 describe.runIf(isRecorded)("a recorded review", () => {
-  it.each(files.filter((file) => file.includes("_mutate_")))("%s is allowed, patched or not", async (file) => {
+  it.each(files.filter((file) => file.includes("_mutate_")))("G-2: %s is allowed, patched or not", async (file) => {
     const response = await post("mutate", new URL(file, RECORDED));
     expect(response.allowed).toBe(true);
     expect(patchesOf(response)).toEqual(PATCHED.includes(file) ? PATCH : []);
   });
 
-  it.each(files.filter((file) => file.includes("_validate_")))("%s is allowed or refused", async (file) => {
+  it.each(files.filter((file) => file.includes("_validate_")))("G-2: %s is allowed or refused", async (file) => {
     const response = await post("validate", new URL(file, RECORDED));
     expect(codesOf(response)).toEqual(REFUSED[file]?.codes ?? []);
     expect(response.allowed).toBe(REFUSED[file] === undefined);
+  });
+
+  it("G-2: gets a verdict in its own phase from every policy that ships, those that are switched off too", async () => {
+    server.use({ policies: [...SHIPPED, ...OPTIONAL] });
+    for (const file of files) await post(file.includes("_mutate_") ? "mutate" : "validate", new URL(file, RECORDED));
+    server.use({ policies: SHIPPED });
+    expect(files.length).toBeGreaterThan(70);
   });
 
   it("is there for every name that this test expects something of", () => {

@@ -13,7 +13,7 @@ import { call, issuePair, MINUTE_MS, temporaryDirectory } from "./reloading-serv
 
 const POLICY_DIR = fileURLToPath(new URL("../../manifests/policies", import.meta.url));
 
-test("the program follows CERT_DIR without a restart", async () => {
+test("F-98, F-99: the program follows CERT_DIR without a restart", async () => {
   const [expired, good, next] = [issuePair({ untilMs: -MINUTE_MS }), issuePair(), issuePair()];
   const directory = temporaryDirectory();
   writePair(directory, expired, new Date());

@@ -61,27 +61,44 @@ describe.skipIf(!HAS_OPENSSL)(
   },
 );
 
-test("a client of TLS 1.1 is counted as protocol_version", async () => {
-  const pair = issuePair();
-  const server = await startReloadingServer(pair);
-  const socket = connect({
-    host: "127.0.0.1",
-    port: server.port,
-    ca: pair.caPem,
-    minVersion: "TLSv1.1",
-    maxVersion: "TLSv1.1",
-    ciphers: "DEFAULT@SECLEVEL=0",
-  });
-  await once(socket, "error");
-  await expect.poll(() => countOf(server, "protocol_version")).toBe(1);
-});
+test.each(["TLSv1", "TLSv1.1"] as const)(
+  "F-2: a client of %s is refused, and counted as protocol_version",
+  async (version) => {
+    const pair = issuePair();
+    const server = await startReloadingServer(pair);
+    const socket = connect({
+      host: "127.0.0.1",
+      port: server.port,
+      ca: pair.caPem,
+      minVersion: version,
+      maxVersion: version,
+      ciphers: "DEFAULT@SECLEVEL=0",
+    });
+    const [error] = await once(socket, "error");
+    expect(error.message).toMatch(/alert protocol version/);
+    await expect.poll(() => countOf(server, "protocol_version")).toBe(1);
+    expect((await call(server.port, { ca: pair.caPem })).body).toBe("ok");
+  },
+);
 
-test("what is no TLS is counted as other, and the server goes on", async () => {
+test("F-1: what is no TLS is counted as other, told in a line and ended; the server goes on", async () => {
   const pair = issuePair();
   const server = await startReloadingServer(pair);
   const socket = connectPlain(server.port, "127.0.0.1");
-  socket.end("GET / HTTP/1.1\r\n\r\n").on("error", () => undefined);
+  const ended = new Promise((resolve) => socket.once("close", resolve));
+  socket.write("GET / HTTP/1.1\r\nHost: portcullis\r\n\r\n");
+  let answer = "";
+  socket.on("data", (bytes: Buffer) => {
+    answer += bytes.toString("latin1");
+  });
+  socket.on("error", () => undefined);
+  await ended;
+  expect(answer).not.toContain("HTTP");
   await expect.poll(() => countOf(server, "other")).toBe(1);
+  expect(server.logged()).toEqual([
+    expect.objectContaining({ level: "warn", alert: "other", code: "ERR_SSL_HTTP_REQUEST" }),
+  ]);
+  expect(JSON.stringify(server.logged())).not.toMatch(/stack|\bat /);
   expect((await call(server.port, { ca: pair.caPem })).body).toBe("ok");
 });
 

@@ -80,7 +80,7 @@ describe("a new pair", () => {
   });
 });
 
-describe("what can't be served", () => {
+describe("F-98: what can't be served", () => {
   const other = issuePair();
   test.each<[string, (next: CertificatePair) => CertificatePair, RegExp]>([
     ["the key of another pair", (next) => ({ ...next, keyPem: other.keyPem }), /private key does not belong/],
@@ -111,7 +111,7 @@ describe("what can't be served", () => {
   });
 });
 
-describe("readiness", () => {
+describe("F-99: readiness", () => {
   test("is lost with a pair that has expired, and comes back with a new one", async () => {
     const expired = issuePair({ untilMs: -MINUTE_MS });
     const server = await startReloadingServer(expired);

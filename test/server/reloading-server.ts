@@ -10,7 +10,7 @@ import type { PeerCertificate, TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import { createHealthListener } from "../../src/server/app.ts";
 import { createAdmissionServer, createHealthServer, listen } from "../../src/server/listen.ts";
-import { type ServePairOptions, servePairOf } from "../../src/server/served-pair.ts";
+import { type ServeTlsOptions, serveTls } from "../../src/server/served-tls.ts";
 import { watchTlsErrors } from "../../src/server/tls-errors.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
@@ -71,7 +71,7 @@ export async function call(port: number, { ca, agent }: CallOptions): Promise<An
   return { body: await text(response), certificate, reused: sent.reusedSocket };
 }
 
-export type Follow = Pick<ServePairOptions, "pollMs" | "debounceMs" | "watchDirectory">;
+export type Follow = Pick<ServeTlsOptions, "pollMs" | "debounceMs" | "watchDirectory">;
 
 export async function startReloadingServer(first: CertificatePair, follow: Follow = { debounceMs: 10 }) {
   const directory = temporaryDirectory();
@@ -81,10 +81,10 @@ export async function startReloadingServer(first: CertificatePair, follow: Follo
   const metrics = createMetrics();
   const now = () => new Date();
   const pair = readServingPair(directory);
-  const server = createAdmissionServer({ cert: pair.certPem, key: pair.keyPem }, (_, response) => response.end("ok"));
+  const server = createAdmissionServer(pair, (_, response) => response.end("ok"));
   let monotonicMs = 0;
   watchTlsErrors(server, metrics, logger, () => monotonicMs);
-  const served = servePairOf({ directory, first: pair, server, metrics, logger, now, ...follow });
+  const served = serveTls({ directory, first: pair, server, metrics, logger, now, ...follow });
   const health = createHealthServer(
     createHealthListener(() => unservableReasons(served.current(), now()), metrics.registry),
   );

@@ -120,7 +120,7 @@ describe("the metrics of reviews", () => {
     expect(after).toEqual(before.map((count) => count + 1));
   });
 
-  it("don't grow with names, namespaces, users, entries, kinds and resources that nobody asked about", async () => {
+  it("F-91: don't grow with names, namespaces, users, entries, kinds and resources that nobody asked about", async () => {
     const countSeries = async () => {
       const metrics = await server.metrics.registry.getMetricsAsJSON();
       return metrics.reduce((sum, { values }) => sum + values.length, 0);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { ControlPlane } from "./control-plane/start.ts";
-import { apply, kubectlOrThrow } from "./installation.ts";
+import { apply, waitUntil } from "./installation.ts";
 
 const MODULE = "sigs.k8s.io/gateway-api@v1.3.0";
 /** Go's own checksum of it, as a go.sum would have it. */
@@ -16,6 +16,7 @@ const SUM = "h1:q6okN+/UKDATola4JY7zXzx40WO4VISk7i9DIfOvr9M=";
 const FILE = "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml";
 /** A few megabytes, from a proxy that may not answer. */
 const DOWNLOAD_LIMIT_MS = 60_000;
+const SERVED_LIMIT_MS = 30_000;
 
 export type GatewayCrd =
   | { readonly found: true; readonly definition: { readonly metadata: { readonly name: string } } }
@@ -49,5 +50,13 @@ export async function installGatewayCrd(controlPlane: ControlPlane, crd: Gateway
   if (!crd.found) return;
   const { definition } = crd;
   await apply(controlPlane, [definition]);
-  await kubectlOrThrow(controlPlane, ["wait", "--for=condition=Established", `crd/${definition.metadata.name}`]);
+  await waitUntilServed(controlPlane, definition.metadata.name);
+}
+
+/** `kubectl wait` alone fails on a definition that has no conditions yet. */
+export async function waitUntilServed(controlPlane: ControlPlane, definition: string): Promise<void> {
+  const args = ["wait", "--for=condition=Established", `crd/${definition}`];
+  await waitUntil(`${definition} is served`, SERVED_LIMIT_MS, async () => {
+    return (await controlPlane.kubectl(args)).status === 0;
+  });
 }

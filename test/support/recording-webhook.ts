@@ -1,4 +1,4 @@
-/** A webhook server in the test's own process: it allows everything, and notes what it was asked about. */
+/** A webhook server in the test's own process: it allows everything, changed or as it is, and notes what it was asked about. */
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -29,7 +29,10 @@ export interface RecordingWebhook {
   close(): Promise<void>;
 }
 
-export async function startRecordingWebhook(): Promise<RecordingWebhook> {
+/** JSON Patch, for a mutating entry; of its path and the request. */
+export type Meddling = (path: string, request: ReviewedRequest) => readonly object[];
+
+export async function startRecordingWebhook(meddle: Meddling = () => []): Promise<RecordingWebhook> {
   // Our certificates name a Service; one that is called localhost can be had by URL.
   const { caPem, certPem, keyPem } = issueCertificates({
     names: { service: "localhost", namespace: "default" },
@@ -45,7 +48,13 @@ export async function startRecordingWebhook(): Promise<RecordingWebhook> {
     const requests = byPath.get(path) ?? [];
     requests.push(request);
     byPath.set(path, requests);
-    const response = { uid: request.uid, allowed: true };
+    const patches = meddle(path, request);
+    const patch = Buffer.from(JSON.stringify(patches)).toString("base64");
+    const response = {
+      uid: request.uid,
+      allowed: true,
+      ...(patches.length > 0 ? { patchType: "JSONPatch", patch } : {}),
+    };
     outgoing.setHeader("Content-Type", "application/json");
     outgoing.end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response }));
   });

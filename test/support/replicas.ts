@@ -29,6 +29,8 @@ export interface Replicas {
   restart(change?: { readonly policyDir: string }): Promise<void>;
   /** SIGKILL to every server: no drain, and nobody takes them off the list. */
   kill(): Promise<void>;
+  /** SIGKILL to the oldest server, which is taken off the list when it has gone; the others go on. */
+  killOldest(): Promise<void>;
   /** Fingerprints of the certificates in the Pods' directories now. */
   certificates(): readonly string[];
   /** What the API servers have connected so far. */
@@ -90,6 +92,15 @@ export async function startReplicas(
     await Promise.all(members.map(({ pod }) => pod.stop()));
   };
 
+  const killOldest = async (): Promise<void> => {
+    const [oldest, ...others] = members;
+    if (!oldest) throw new Error("there is no server left");
+    members = others;
+    oldest.pod.server.kill("SIGKILL");
+    await oldest.pod.server.exited;
+    await retire(oldest);
+  };
+
   const stop = async (): Promise<void> => {
     await Promise.all([balancer.close(), kill()]);
     podObjects.close();
@@ -119,6 +130,7 @@ export async function startReplicas(
       await Promise.all(changes);
     },
     kill,
+    killOldest,
     certificates: () =>
       members.map(({ pod }) => new X509Certificate(readFileSync(join(pod.certDir, "tls.crt"))).fingerprint256),
     connections: () => balancer.counts(),

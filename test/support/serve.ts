@@ -14,11 +14,15 @@ import type { Phase, Policy } from "../../src/policy/policy.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { createAdmissionListener } from "../../src/server/app.ts";
-import { createAdmissionServer, listen } from "../../src/server/listen.ts";
+import { checkCallers } from "../../src/server/caller.ts";
+import { type AdmissionServerOptions, createAdmissionServer, listen } from "../../src/server/listen.ts";
+import { createLoad, type Load } from "../../src/server/load.ts";
+import { limitLogRate } from "../../src/server/log-rate.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../../src/telemetry/metrics.ts";
 import { createRecorder } from "../../src/telemetry/recorder.ts";
 import { issueCertificates } from "../../src/tls/issue.ts";
+import type { ServiceNames } from "../../src/tls/profile.ts";
 import { bytesOf, reviewOf } from "./reviews.ts";
 import { verifyResponse } from "./verify-response.ts";
 
@@ -40,6 +44,7 @@ export interface Message {
 export interface TestServer {
   readonly server: ReturnType<typeof createAdmissionServer>;
   readonly metrics: Metrics;
+  readonly caPem: string;
   /** The policies, the wall clock and the drain, as they are from now on. */
   use(change: { readonly policies?: readonly Policy[]; readonly now?: Date; readonly draining?: boolean }): void;
   /** Sends anything, by default a POST of JSON. The answer may be any, but has to be a good one of its sort. */
@@ -56,10 +61,22 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** `rules`: those that policies in a ConfigMap may name. */
-export async function serve(initialPolicies: readonly Policy[], rules: readonly Rule[] = []): Promise<TestServer> {
+export interface ServeOptions extends AdmissionServerOptions {
+  /** Whom the certificate is for. */
+  readonly names?: ServiceNames;
+  readonly load?: Load;
+  /** The CA that vouches for callers, and the common names of those that are answered. */
+  readonly clients?: { readonly caPem: string; readonly names: readonly string[] };
+}
+
+/** `rules`: those that policies in a ConfigMap may name. `options`: limits, where they aren't those that are shipped. */
+export async function serve(
+  initialPolicies: readonly Policy[],
+  rules: readonly Rule[] = [],
+  { names = NAMES, load = createLoad(() => false), clients, ...options }: ServeOptions = {},
+): Promise<TestServer> {
   const pair = issueCertificates({
-    names: NAMES,
+    names,
     podUid: "test",
     keyAlgorithm: "ecdsa-p256",
     notBefore: new Date(Date.now() - HOUR_MS),
@@ -72,15 +89,19 @@ export async function serve(initialPolicies: readonly Policy[], rules: readonly 
   const metrics = createMetrics();
   const logger = createLogger("server", "debug", { write: (line) => lines.push(line) });
   const server = createAdmissionServer(
-    { cert: pair.certPem, key: pair.keyPem },
+    { ...pair, clientCaPem: clients?.caPem },
     createAdmissionListener({
       policies: () => index,
-      recorder: createRecorder(logger, metrics, () => index),
+      recorder: createRecorder(logger, metrics),
       metrics,
       logger,
+      load,
+      mayLog: limitLogRate(),
+      checkCaller: clients && checkCallers(clients.names),
       now: () => now,
       isDraining: () => draining,
     }),
+    { onEvicted: metrics.connectionEvicted, ...options },
   );
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -89,7 +110,7 @@ export async function serve(initialPolicies: readonly Policy[], rules: readonly 
   });
   await listen(server, 0, "127.0.0.1");
   const { port } = server.address() as AddressInfo;
-  const target = { host: "127.0.0.1", port, ca: pair.caPem, servername: `${NAMES.service}.${NAMES.namespace}.svc` };
+  const target = { host: "127.0.0.1", port, ca: pair.caPem, servername: `${names.service}.${names.namespace}.svc` };
   // The API server's transport: idle connections are kept, and used again.
   const agent = new Agent({ keepAlive: true });
 
@@ -98,6 +119,8 @@ export async function serve(initialPolicies: readonly Policy[], rules: readonly 
     const sent = httpsRequest({ ...target, agent, method, path, headers: { ...type, ...headers } });
     sent.end(body);
     const [response] = await once(sent, "response");
+    // Of a large body that was refused not all has been sent.
+    sent.on("error", () => {});
     const answer = { status: response.statusCode, headers: response.headers, body: await text(response) };
     if (answer.status === 200) checkVerdict(path, body, answer);
     else checkFailure(answer, method);
@@ -107,6 +130,7 @@ export async function serve(initialPolicies: readonly Policy[], rules: readonly 
   return {
     server,
     metrics,
+    caPem: pair.caPem,
     send,
     use(change) {
       if (change.policies) index = indexPolicies(change.policies, rules);

@@ -17,26 +17,47 @@ export interface Ending {
   readonly lines: readonly Readonly<Record<string, unknown>>[];
 }
 
+export interface StartOptions {
+  /** `ulimit -n`: how many files and connections it may have open. */
+  readonly openFiles?: number;
+  /** Nobody reads it until `readStdout`, or it is closed. */
+  readonly stdout?: "unread" | "closed";
+}
+
 export interface ServerProgram {
+  readonly pid: number;
   readonly port: number;
   readonly healthPort: number;
   readonly ended: Promise<Ending>;
   /** Resolves once the health port answers; throws with what the program said when it ends before. */
   answering(): Promise<void>;
   signal(name: NodeJS.Signals): void;
+  readStdout(): void;
   probe(path: string): Promise<{ readonly status: number; readonly body: string }>;
 }
 
 /** On free ports of 127.0.0.1, with no variable but those given. */
-export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProgram> {
+export async function startServer(
+  env: Readonly<Record<string, string>>,
+  { openFiles, stdout }: StartOptions = {},
+): Promise<ServerProgram> {
   const [port, healthPort] = await findFreePorts();
-  const child = spawn(process.execPath, [MAIN], {
+  const limited = ["/bin/sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const [command = "", ...args] = [...(openFiles === undefined ? [] : limited), process.execPath, MAIN];
+  const child = spawn(command, args, {
     env: { LISTEN_ADDRESS: "127.0.0.1", PORT: String(port), HEALTH_PORT: String(healthPort), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const killWithParent = () => child.kill("SIGKILL");
   process.once("exit", killWithParent);
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
+  const { promise: mayRead, resolve: readStdout } = Promise.withResolvers<void>();
+  if (stdout !== "unread") readStdout();
+  if (stdout === "closed") child.stdout.destroy();
+  const readToEnd = async () => {
+    await mayRead;
+    return stdout === "closed" ? "" : await text(child.stdout);
+  };
+  const ended = Promise.all([readToEnd(), text(child.stderr), once(child, "close")]).then(
     ([stdout, stderr, [status]]) => {
       process.off("exit", killWithParent);
       return {
@@ -58,12 +79,14 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
   });
   failed.catch(() => {});
   return {
+    pid: child.pid ?? -1,
     port,
     healthPort,
     ended,
     probe,
     answering: () => Promise.race([failed, vi.waitFor(async () => void (await probe("/healthz")), START_LIMIT_MS)]),
     signal: (name) => child.kill(name),
+    readStdout,
   };
 }
 
@@ -79,17 +102,20 @@ async function findFreePorts(): Promise<[number, number]> {
   return [ports[0] ?? 0, ports[1] ?? 0];
 }
 
-/** One review on a new connection that the client would keep, as the API server does. */
-export async function postReview(port: number, ca: string, servername: string, body: Uint8Array) {
-  const agent = new Agent({ keepAlive: true });
+/** One review, on a new connection that the client would keep, as the API server does, or on one of `keptBy`. */
+export async function postReview(port: number, ca: string, servername: string, body: Uint8Array, keptBy?: Agent) {
+  const agent = keptBy ?? new Agent({ keepAlive: true });
   const headers = { "Content-Type": "application/json" };
   const options = { host: "127.0.0.1", port, ca, servername, method: "POST", path: "/validate", headers };
-  const [response] = await once(httpsRequest({ ...options, agent }).end(body), "response");
+  const request = httpsRequest({ ...options, agent }).end(body);
+  const [response] = await once(request, "response");
+  // Of a large body that was refused not all has been sent.
+  request.on("error", () => {});
   const answer = {
     status: Number(response.statusCode),
     connection: String(response.headers.connection),
     body: await text(response),
   };
-  agent.destroy();
+  if (!keptBy) agent.destroy();
   return answer;
 }

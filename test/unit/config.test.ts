@@ -1,4 +1,5 @@
 /** Every variable of every program: what it is when nobody sets it, what it becomes, and what it may not be. */
+import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import type { Environment } from "../../src/config.ts";
 import * as config from "../../src/config.ts";
@@ -65,6 +66,13 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
       PORT: port("port", 8443),
       HEALTH_PORT: port("healthPort", 8080),
       DRAIN_SECONDS: { field: "drainSeconds", fallback: 15, given: ["0", 0], wrong: ["15s", "-1", "601", "1.5"] },
+      CLIENT_CA_FILE: text("clientCaFile", "/etc/portcullis/client-ca.crt"),
+      CLIENT_NAMES: {
+        field: "clientNames",
+        fallback: [],
+        given: ["kube-apiserver, front proxy", ["kube-apiserver", "front proxy"]],
+        wrong: [",a", "a,,b", " "],
+      },
       LOG_LEVEL,
     },
   },
@@ -155,6 +163,10 @@ describe.each(Object.entries(PROGRAMS))("the settings of %s", (_program, { read,
     for (const { description } of Object.values(schema.properties)) expect(description).toMatch(/\w{3}/);
   });
 
+  it("are a schema as JSON Schema's own has it, which the programs take for granted", () => {
+    expect(new Ajv().validateSchema(schema)).toBe(true);
+  });
+
   it("have their defaults where they are not set, or empty", () => {
     const expected = Object.entries(variables).map(([name, variable]) => [
       variable.field,
@@ -191,4 +203,10 @@ describe.each(Object.entries(PROGRAMS))("the settings of %s", (_program, { read,
     const missing = Object.keys(minimum).filter((name) => name !== "MUTATE_CONFIG");
     expect(named.sort()).toEqual(expect.arrayContaining([...missing, ...Object.keys(env)].sort()));
   });
+});
+
+it("CLIENT_CA_FILE and CLIENT_NAMES are set together or not at all", () => {
+  const read = (env: Environment) => problemsOf(() => config.readServerConfig(env));
+  expect(read({ CLIENT_CA_FILE: "/ca.crt" })).toEqual(["CLIENT_NAMES must be set where CLIENT_CA_FILE is"]);
+  expect(read({ CLIENT_NAMES: "kube-apiserver" })).toEqual(["CLIENT_CA_FILE must be set where CLIENT_NAMES is"]);
 });

@@ -95,7 +95,7 @@ describe("a changed entry", () => {
     ]);
     expect(lines).toEqual([
       expect.stringMatching(
-        /^validate\.portcullis\.dev matchConditions: pods \([0-9a-f]{12}\) -> not-made-by-a-controller \([0-9a-f]{12}\)$/,
+        /^validate\.portcullis\.dev matchConditions: pods \([0-9a-f]{12}\) -> not-being-deleted \([0-9a-f]{12}\), not-made-by-a-controller \([0-9a-f]{12}\)$/,
       ),
     ]);
   });

@@ -40,7 +40,7 @@ describe("the patches of several policies", () => {
     ["empty annotations", {}],
     ["other annotations", { other: "o" }],
     ["some of the annotations", { "b~dev": "2", shared: "old" }],
-  ])("make one patch that applies to an object with %s", (_name, annotations) => {
+  ])("F-70, F-71: make one patch that applies to an object with %s", (_name, annotations) => {
     const object = podWith(annotations);
     const outcome = mutate(policies, decoded(requestOf({ object })));
     expect(apply(object, outcome.patches).metadata?.annotations).toEqual({
@@ -51,7 +51,7 @@ describe("the patches of several policies", () => {
     });
   });
 
-  it("add the map once where there is none, and leaves after that", () => {
+  it("F-70, F-71: add the map once where there is none, and leaves after that", () => {
     expect(mutate(policies).patches).toEqual([
       { op: "add", path: "/metadata/annotations", value: { "a.dev/x": "1", shared: "a" } },
       { op: "add", path: "/metadata/annotations/b~0dev", value: "2" },
@@ -59,7 +59,7 @@ describe("the patches of several policies", () => {
     ]);
   });
 
-  it("are none when every policy is content", () => {
+  it("F-70, F-73: are none when every policy is content", () => {
     const content = podWith({ "a.dev/x": "1", shared: "a" });
     expect(mutate([annotate("a", { shared: "a" })], decoded(requestOf({ object: content }))).patches).toEqual([]);
   });
@@ -118,5 +118,29 @@ describe("a patch that was never made, since the mutating call was lost", () => 
   it("control: one that was made is not asked about", () => {
     const patched = { ...POD, metadata: { ...POD.metadata, annotations: { "made-up": "yes" } } };
     expect(validate(patched)).toMatchObject({ allowed: true, judged: [] });
+  });
+});
+
+describe("F-74: annotations that would be more than the API server takes", () => {
+  const room = 256 * 1024 - Buffer.byteLength("filler") - Buffer.byteLength("small1") - Buffer.byteLength("ä");
+  const policies = [annotate("a", { large: "x".repeat(100) }), annotate("b", { small: "1" })];
+
+  it("are not added, and the user is told for which policy; what fits is", () => {
+    const object = podWith({ filler: "x".repeat(room - 2), ä: "" });
+    const { allowed, patches, notices } = mutate(policies, decoded(requestOf({ object })));
+    expect(allowed).toBe(true);
+    expect(patches).toEqual([{ op: "add", path: "/metadata/annotations/small", value: "1" }]);
+    expect(notices).toEqual(["policy a adds nothing: there would be more than 256 KiB of annotations"]);
+  });
+
+  it("are counted in bytes, to the last", () => {
+    const answer = (length: number) =>
+      mutate(
+        [annotate("b", { small: "1" })],
+        decoded(requestOf({ object: podWith({ filler: "x".repeat(length), ä: "" }) })),
+      );
+    expect(answer(room).patches).toHaveLength(1);
+    expect(answer(room).notices).toBeUndefined();
+    expect(answer(room + 1).patches).toEqual([]);
   });
 });

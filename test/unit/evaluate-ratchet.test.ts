@@ -26,7 +26,7 @@ function effectsOfUpdate(before: readonly Fault[], after: readonly Fault[], spec
 const FAULT: Fault = { code: "MADE-UP", severity: "error", path: "/spec/volumes/1/name", subject: "data" };
 
 describe("a fault that was there before", () => {
-  it("is not a reason to refuse the update", () => {
+  it("F-65: is not a reason to refuse the update", () => {
     expect(effectsOfUpdate([FAULT], [FAULT])).toEqual(["existing"]);
   });
 
@@ -56,7 +56,7 @@ describe("a fault that was there before", () => {
     expect(effectsOfUpdate([{ path: "/a", subject: "b,c" }], [{ path: "/a,b", subject: "c" }])).toEqual(["deny"]);
   });
 
-  it("excuses none that is new beside it", () => {
+  it("F-65: excuses none that is new beside it", () => {
     expect(effectsOfUpdate([FAULT], [FAULT, { ...FAULT, subject: "logs" }])).toEqual(["existing", "deny"]);
   });
 

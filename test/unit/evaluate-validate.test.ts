@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { DeadlineExceeded, evaluate } from "../../src/admission/evaluate.ts";
+import { DeadlineExceeded } from "../../src/admission/deadline.ts";
+import { evaluate } from "../../src/admission/evaluate.ts";
 import type { AdmissionRequest, Call } from "../../src/admission/types.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { CANARY_MESSAGE } from "../../src/policy/policy.ts";
@@ -113,7 +114,7 @@ describe("a rule", () => {
     });
   });
 
-  it("that throws is never an answer", () => {
+  it("F-82: that throws is never an answer", () => {
     const policy = policyOf(
       ruleOf(() => {
         throw new TypeError("a bug");
@@ -123,7 +124,7 @@ describe("a rule", () => {
     expect(() => judge([policy], decoded(), { phase: "mutate" })).toThrow(new TypeError("a bug"));
   });
 
-  it("that promises a verdict is never an answer", () => {
+  it("F-82: that promises a verdict is never an answer", () => {
     const policy = policyOf(ruleOf((() => Promise.resolve(verdictOf())) as never));
     expect(() => judge([policy])).toThrow(TypeError);
     expect(() => judge([policy], decoded(), { phase: "mutate" })).toThrow(TypeError);
@@ -131,7 +132,7 @@ describe("a rule", () => {
 });
 
 describe("the deadline", () => {
-  it.each(["validate", "mutate"] as const)("is looked at before each policy in the phase %s", (phase) => {
+  it.each(["validate", "mutate"] as const)("F-84: is looked at before each policy in the phase %s", (phase) => {
     const evaluateRule = vi.fn(() => verdictOf());
     const policies = ["a", "b", "c"].map((name) => policyOf(ruleOf(evaluateRule), {}, name));
     const isPastDeadline = () => evaluateRule.mock.calls.length === 2;

@@ -15,7 +15,7 @@ spec:
 
 function problemsOf(files: Readonly<Record<string, string>>, elsewhere: readonly string[] = []): readonly string[] {
   const policies = elsewhere.map((name) => policyOf(RULE, {}, name));
-  const { problems } = compileFiles(new Map(Object.entries(files)), RULES, policies);
+  const { problems } = compileFiles(new Map(Object.entries(files)), RULES, { elsewhere: policies });
   return problems.map(({ position, message }) => `${position}: ${message}`);
 }
 

@@ -25,7 +25,7 @@ const NOW = new Date("2026-11-21T12:00:00Z");
 async function answerTo(policies: readonly Policy[], request: object = requestOf(), now: Date = NOW) {
   const metrics = createMetrics();
   const index = indexPolicies(policies);
-  const recorder = createRecorder(createLogger("server", "fatal"), metrics, () => index);
+  const recorder = createRecorder(createLogger("server", "fatal"), metrics);
   const { response } = review(callOf({ now }), bytesOf(reviewOf(request)), index, recorder);
   const counted = (await metrics.registry.getSingleMetric("portcullis_violations_total")?.get())?.values ?? [];
   const { allowed, warnings = [], auditAnnotations } = response;

@@ -26,13 +26,13 @@ describe.each([
     return { kind: "Pod", metadata: { labels: { app: "web" }, annotations: { keep: "me" }, [field]: value } };
   };
 
-  it("adds the map with the leaves where there is none, since an add below nothing fails the request", () => {
+  it("F-70: adds the map with the leaves where there is none, since an add below nothing fails the request", () => {
     const whole = [{ op: "add", path: `/metadata/${field}`, value: { a: "1", b: "2" } }];
     expect(setAll(withMap(undefined), { a: "1", b: "2" })).toEqual(whole);
     expect(setAll(withMap(null), { a: "1", b: "2" })).toEqual(whole);
   });
 
-  it("adds leaf by leaf where there is one, and only what differs", () => {
+  it("F-70, F-71: adds leaf by leaf where there is one, and only what differs", () => {
     expect(setAll(withMap({ a: "1", "b/c": "old" }), { a: "1", "b/c": "new", "d~e": "" })).toEqual([
       { op: "add", path: `/metadata/${field}/b~1c`, value: "new" },
       { op: "add", path: `/metadata/${field}/d~0e`, value: "" },
@@ -48,7 +48,7 @@ describe.each([
     expect(setAll({ kind: "Pod" }, { a: "1" })).toEqual([]);
   });
 
-  it("applies to any map, keeps what else there is, and has nothing to say the second time", () => {
+  it("F-70, F-71, F-73: applies to any map, keeps what else there is, and has nothing to say the second time", () => {
     fc.assert(
       fc.property(mapOrNone, map, (before, wanted) => {
         const object = withMap(before);

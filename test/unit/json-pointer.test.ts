@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { fieldPath, jsonPointer, pointerSegment } from "../../src/kube/json-pointer.ts";
 
 describe("a JSON pointer", () => {
-  it("escapes ~ before /, so that neither is mistaken for the other", () => {
+  it("F-71: escapes ~ before /, so that neither is mistaken for the other", () => {
     expect(pointerSegment("a~b/c~1")).toBe("a~0b~1c~01");
   });
 

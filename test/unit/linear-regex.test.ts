@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileLinearRegex } from "../../src/kube/linear-regex.ts";
+import { ingressBucket } from "../../src/rules/ingress-bucket/rule.ts";
+import { requiredLabels } from "../../src/rules/required-labels/rule.ts";
+import type { Rule } from "../../src/rules/rule.ts";
+import { casesOf } from "../support/cases.ts";
+import { evaluateCase } from "../support/evaluate-case.ts";
+
+const HOSTILE = "^(a+)+$";
 
 function compile(source: string) {
   const outcome = compileLinearRegex(source);
@@ -29,9 +36,25 @@ describe("a pattern of a policy", () => {
     else expect(compile(source).matches(subject)).toBe(expected);
   });
 
-  it("that would keep a native RegExp busy for years is answered", () => {
+  it("F-87: that would keep a native RegExp busy for years is answered", () => {
     expect(compile("(a+)+").matches(`${"a".repeat(4000)}b`)).toBe(false);
     expect(compile("(a|a)*b").matches("a".repeat(4000))).toBe(false);
+  });
+
+  it.each<[string, Rule, object]>([
+    ["required-labels", requiredLabels, { labels: [{ anyOf: ["app"], allowedRegex: HOSTILE }] }],
+    ["ingress-bucket", ingressBucket, { bucketPattern: HOSTILE }],
+  ])("F-87: is linear in the params of %s, too", (_id, rule, params) => {
+    const [entry] = casesOf(rule);
+    if (!entry) throw new Error("the rule has cases");
+    const value = `${"a".repeat(27)}-b`;
+    const labels = { app: value, bucket: value };
+    const object = { ...entry.object, metadata: { ...entry.object.metadata, labels } };
+    const startMs = performance.now();
+    const { violations } = evaluateCase(rule, { ...entry, params, object });
+    // A native RegExp takes about 19 s.
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(violations.map(({ message }) => message).join()).toContain(HOSTILE);
   });
 
   it("never matches a value that is too long to be one", () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { groupResource } from "../../src/kube/objects.ts";
 import type { Phase, Policy } from "../../src/policy/policy.ts";
 import { desiredWebhooks } from "../../src/registration/desired.ts";
-import { matchConditionsOf } from "../../src/registration/match-conditions.ts";
+import { type MatchCondition, matchConditionsOf } from "../../src/registration/match-conditions.ts";
 import { rules } from "../../src/rules/index.ts";
 import type { PrefilterQuery, ResourceRule, Rule } from "../../src/rules/rule.ts";
 import { policyOf, ruleOf, verdictOf } from "../support/policies.ts";
@@ -13,6 +13,12 @@ const PODS: ResourceRule = { group: "", version: "v1", resources: ["pods"], oper
 const CONFIG_MAPS: ResourceRule = { ...PODS, resources: ["configmaps"] };
 const WORKLOADS: ResourceRule = { ...PODS, group: "apps", resources: ["deployments", "statefulsets"] };
 const NOT_MADE = "not-made-by-a-controller";
+const NOT_DELETED = "not-being-deleted";
+
+/** Without the one that all entries have which ask about updates. */
+function conditionsOf(phase: Phase, policies: readonly Policy[]): readonly MatchCondition[] {
+  return matchConditionsOf(phase, policies).filter(({ name }) => name !== NOT_DELETED);
+}
 
 function filtering(expression: string | Rule["prefilter"], parts: Partial<Rule> = {}): Rule {
   const prefilter = typeof expression === "string" ? () => expression : expression;
@@ -29,11 +35,11 @@ function policyThat(expression: string | Rule["prefilter"], parts: Partial<Rule>
 }
 
 function expressionsOf(policies: readonly Policy[], phase: Phase = "validate"): Readonly<Record<string, string>> {
-  return Object.fromEntries(matchConditionsOf(phase, policies).map(({ name, expression }) => [name, expression]));
+  return Object.fromEntries(conditionsOf(phase, policies).map(({ name, expression }) => [name, expression]));
 }
 
 function namesOf(policies: readonly Policy[], phase: Phase = "validate"): readonly string[] {
-  return matchConditionsOf(phase, policies).map(({ name }) => name);
+  return conditionsOf(phase, policies).map(({ name }) => name);
 }
 
 const NO_CONFIG_MAP = "request.resource.group != '' || request.resource.resource != 'configmaps'";
@@ -127,6 +133,16 @@ describe("the conditions of a phase", () => {
     expect(namesOf([both], "validate")).not.toContain(NOT_MADE);
   });
 
+  it("leave out what is being deleted, where updates are asked about", () => {
+    const [created = PODS] = [{ ...CONFIG_MAPS, operations: ["CREATE" as const] }];
+    const names = (policy: Policy, phase: Phase) => matchConditionsOf(phase, [policy]).map(({ name }) => name);
+    const policy = policyThat("a", { resources: [CONFIG_MAPS], mutates: [created] });
+    expect(names(policy, "validate")).toEqual([NOT_DELETED, "configmaps"]);
+    expect(names(policy, "mutate")).toEqual(["configmaps"]);
+    expect(names(policyThat(undefined, { resources: [CONFIG_MAPS] }), "validate")).toEqual([NOT_DELETED]);
+    expect(names(policyThat("a", { mutates: [CONFIG_MAPS] }), "mutate")).toEqual([NOT_DELETED, "configmaps"]);
+  });
+
   it("come in the same order, whatever that of the policies", () => {
     const policies = [
       policyOf(filtering("a", { resources: [WORKLOADS, PODS] }), {}, "a"),
@@ -168,7 +184,9 @@ it("an entry has those of its own policies, and none where there are none", () =
     policyOf(filtering(undefined), { match: { objectSelector: { matchLabels: { a: "b" } } } }, "labelled"),
   ];
   const target = { service: "portcullis", namespace: "policy", servicePort: 443, excludeNamespaces: [] };
-  const conditions = desiredWebhooks("validate", policies, target).map(({ matchConditions }) => matchConditions);
+  const conditions = desiredWebhooks("validate", policies, target).map(({ matchConditions }) =>
+    matchConditions?.filter(({ name }) => name !== NOT_DELETED),
+  );
   const expressions = conditions.map((list) => list?.map(({ expression }) => expression.replace(NO_CONFIG_MAP, "…")));
-  expect(expressions.toSorted()).toEqual([["… || (a)"], ["… || (b)"], undefined, undefined, undefined]);
+  expect(expressions.toSorted()).toEqual([[], ["… || (a)"], ["… || (b)"], undefined, undefined]);
 });

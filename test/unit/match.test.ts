@@ -55,7 +55,7 @@ describe("a Namespace", () => {
     return matched.kind === "judge" ? matched.policies.length : 0;
   };
 
-  it("is in itself", () => {
+  it("F-60: is in itself", () => {
     expect(countFor("team-a", { name: "team-a" })).toBe(1);
     expect(countFor("other", { name: "other" })).toBe(0);
   });
@@ -72,30 +72,32 @@ describe("a request is skipped", () => {
     ["DELETE", { object: null, oldObject: POD }],
     ["DELETE", { object: null, oldObject: POD, name: "" }],
     ["CONNECT", { object: { kind: "PodExecOptions", command: ["sh"] }, subResource: "exec" }],
+    ["CONNECT", { object: { kind: "PodAttachOptions", stdin: true }, subResource: "attach" }],
     ["CONNECT", { object: { kind: "PodPortForwardOptions" }, subResource: "portforward" }],
-  ])("for its operation, %s", (operation, parts) => {
+    ["CONNECT", { object: { kind: "PodProxyOptions", path: "/" }, subResource: "proxy" }],
+  ])("F-48, F-49, F-50: for its operation, %s", (operation, parts) => {
     expect(matchOf(decoded(requestOf({ operation, ...parts })))).toEqual({ kind: "skip", reason: "operation" });
   });
 
   it.each(["status", "scale", "eviction", "binding", "ephemeralcontainers", "resize", "finalize"])(
-    "for its subresource, %s",
+    "F-51, F-52: for its subresource, %s",
     (subResource) => {
       const request = decoded(requestOf({ subResource, object: { apiVersion: "autoscaling/v1", kind: "Scale" } }));
       expect(matchOf(request)).toEqual({ kind: "skip", reason: "subresource" });
     },
   );
 
-  it("while its object is being deleted", () => {
+  it("F-64: while its object is being deleted", () => {
     const leaving = podWith({ deletionTimestamp: "2026-11-21T12:00:00Z", finalizers: [] });
     expect(matchOf(decoded(updateOf(leaving, leaving)))).toEqual({ kind: "skip", reason: "being-deleted" });
   });
 
-  it("where only the old object says that it is being deleted", () => {
+  it("F-64: where only the old object says that it is being deleted", () => {
     const leaving = podWith({ deletionTimestamp: "2026-11-21T12:00:00Z" });
     expect(matchOf(decoded(updateOf(POD, leaving)))).toEqual({ kind: "skip", reason: "being-deleted" });
   });
 
-  it("for a mirror Pod", () => {
+  it("F-68: for a mirror Pod", () => {
     const mirror = podWith({ annotations: { "kubernetes.io/config.mirror": "0d8f" } });
     expect(matchOf(decoded(requestOf({ object: mirror })))).toEqual({ kind: "skip", reason: "mirror-pod" });
   });

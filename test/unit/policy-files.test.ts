@@ -1,5 +1,6 @@
 /** The entry /validate/policies: ConfigMaps with policies are judged as they will be loaded. */
 import { describe, expect, it } from "vitest";
+import { DeadlineExceeded } from "../../src/admission/deadline.ts";
 import { review } from "../../src/admission/review.ts";
 import type { AdmissionResponse } from "../../src/admission/types.ts";
 import { POLICIES_ENTRY, POLICIES_LABEL, type Policy } from "../../src/policy/policy.ts";
@@ -85,17 +86,23 @@ describe("a ConfigMap is stored", () => {
       warnings: [expect.stringMatching(/^b\.yaml:8:17: spec\.match\.namespaces: kube-system, .* never judged/)],
     });
   });
-
-  it("unjudged, where its texts are larger than a ConfigMap may be", () => {
-    const [filler, limit] = ["# a comment\n", 1024 * 1024];
-    const textOf = (length: number) => BAD + filler.repeat(limit / filler.length + 1).slice(0, length - BAD.length);
-    expect(answerTo({ "a.yaml": textOf(limit) }).allowed).toBe(false);
-    expect(answerTo({ "a.yaml": textOf(limit + 1) })).toEqual(ALLOWED);
-    expect(answerTo({ "a.yaml": textOf(limit - 100), "b.yaml": "#".repeat(101) })).toEqual(ALLOWED);
-  });
 });
 
 describe("a ConfigMap is refused", () => {
+  it("unread, where its texts are larger than can be checked while others wait", () => {
+    const [filler, limit] = ["# a comment\n", 128 * 1024];
+    const textOf = (length: number) => GOOD + filler.repeat(limit / filler.length + 1).slice(0, length - GOOD.length);
+    expect(answerTo({ "a.yaml": textOf(limit) })).toEqual(ALLOWED);
+    for (const files of [
+      { "a.yaml": textOf(limit + 1) },
+      { "a.yaml": textOf(limit - 100), "b.yaml": "#".repeat(101) },
+    ]) {
+      const { allowed, status } = answerTo(files);
+      expect(allowed).toBe(false);
+      expect(status?.message).toContain("a.yaml: 131073 characters are too much to check, and 131072 are not");
+    }
+  });
+
   it("with every problem of every file, each with file, line and column", () => {
     const { allowed, status } = answerTo({ "c.yaml": GOOD, "b.yaml": `${GOOD}---\n${BAD}`, "a.yaml": "spec: {\n" });
     const lines = [
@@ -197,4 +204,11 @@ it("over HTTPS a bad policy is refused, and the policies that are served judge n
   } finally {
     await server.close();
   }
+});
+
+it("a ConfigMap whose caller no longer waits is not checked to its end", () => {
+  const call = callOf({ entry: POLICIES_ENTRY, isPastDeadline: () => true });
+  const body = bytesOf(reviewOf(requestFor({ "a.yaml": GOOD }, undefined, LABELLED)));
+  const index = indexPolicies([SERVED], RULES);
+  expect(() => review(call, body, index, { reviewed() {} })).toThrow(DeadlineExceeded);
 });

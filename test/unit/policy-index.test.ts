@@ -148,3 +148,13 @@ describe("the index", () => {
     expect(asked([], { entry: "0badc0de" })).toEqual([]);
   });
 });
+
+it("a policy is asked about the same namespaces however many have been asked about before", () => {
+  const index = indexPolicies([policy("a", { match: { namespaces: { exclude: ["*-1*"] } } }), policy("b")]);
+  const names = Array.from({ length: 3000 }, (_, number) => `${"n".repeat(number % 80)}-${number}`);
+  for (const namespace of [...names, ...names.toReversed()]) {
+    const query = { entry: "", operation: "CREATE", resource: "pods", namespace, requester: ALICE } as const;
+    const found = index.matching({ phase: "validate", ...query }).map(({ name }) => name);
+    expect(found).toEqual(namespace.includes("-1") ? ["b"] : ["a", "b"]);
+  }
+});

@@ -107,7 +107,7 @@ describe("a directory that can't be used", () => {
     );
   });
 
-  it("is told all problems of all files at once, each with its place", () => {
+  it("F-85: is told all problems of all files at once, each with its place", () => {
     const directory = directoryOf({
       "a.yaml": policyText("Bad_Name"),
       "b.yaml": "spec: {\n",
@@ -148,7 +148,7 @@ describe("YAML that a policy can't be", () => {
       lines.push(`a${level}: &a${level} [${aliases}]`);
     }
     expect(failureIn(directoryOf({ "a.yaml": lines.join("\n") }))).toMatch(
-      /^a problem\n {2}DIR\/a.yaml:1:1: Excessive alias count/,
+      /^a problem\n {2}DIR\/a.yaml:12:12: there are more than 100 aliases/,
     );
   });
 

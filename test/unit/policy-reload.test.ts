@@ -80,7 +80,7 @@ describe.each([
     expect(told).toEqual(["a c", "a b"]);
   });
 
-  test("a set that can't be used is told once, however often it comes, and then the way back to a good one", async () => {
+  test("F-86: a set that can't be used is told once, however often it comes, and then the way back to a good one", async () => {
     mounted.swap(BAD);
     await expectTold(SAID_OF_BAD);
     mounted.swap(BAD);

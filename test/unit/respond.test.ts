@@ -37,7 +37,7 @@ function several<T>(count: number, make: (index: number) => T): readonly T[] {
 }
 
 describe("an answer", () => {
-  it("to a request with which nothing is wrong is the uid and allowed", () => {
+  it("F-73: to a request with which nothing is wrong is the uid and allowed, without a patchType", () => {
     expect(answer({})).toEqual({ uid: UID, allowed: true });
     expect(answer({}, "mutate")).toEqual({ uid: UID, allowed: true });
   });
@@ -109,7 +109,7 @@ describe("a denial", () => {
     );
   });
 
-  it("is a list where there are several violations, in their order", () => {
+  it("F-80: is a list where there are several violations, in their order", () => {
     const status = deny(judged("deny", { message: "one" }), judged("deny", { message: "two", path: "/metadata" }));
     expect(status.message).toBe(
       "2 violations\n- MADE-UP spec: one (policy a-policy)\n- MADE-UP metadata: two (policy a-policy)",
@@ -127,14 +127,14 @@ describe("a denial", () => {
     expect(response.warnings).toEqual(["MADE-UP spec: mild"]);
   });
 
-  it("is cut at 4,000 characters, its causes at 256", () => {
+  it("F-75, F-77: is cut at 4,000 characters, its causes at 256", () => {
     const status = deny(...several(1000, (index) => judged("deny", { message: `${index} ${"x".repeat(300)}` })));
     expect([...status.message]).toHaveLength(4000);
     expect(status.message).toMatch(/^1000 violations\n.*…$/s);
     for (const { message } of status.details?.causes ?? []) expect([...message]).toHaveLength(256);
   });
 
-  it("is cut between characters, never within one", () => {
+  it("F-77: is cut between characters, never within one", () => {
     const { message } = deny(judged("deny", { message: "\u{1f600}".repeat(5000) }));
     expect(message).toMatch(/\u{1f600}…$/u);
     expect(message.isWellFormed()).toBe(true);
@@ -148,7 +148,7 @@ describe("a denial", () => {
     ["something of no width", "a\u200db\ufeff", "a\\u200db\\ufeff"],
     ["half a character", "a\ud800b", "a\\ud800b"],
     ["text that looks like a format or a page", "%s <script>&amp;", "%s <script>&amp;"],
-  ])("shows %s and doesn't obey it", (_name, message, shown) => {
+  ])("F-77: shows %s and doesn't obey it", (_name, message, shown) => {
     const status = deny(judged("deny", { message, fix: message }));
     expect(status.message).toBe(`MADE-UP spec: ${shown}; ${shown} (policy a-policy)`);
     expect(status.details?.causes[0]?.message).toBe(shown);
@@ -160,7 +160,7 @@ describe("warnings", () => {
     expect(warn(judged("warn", { fix: "do this" }))).toEqual(["MADE-UP spec: the spec is wrong; do this"]);
   });
 
-  it("are given of what was wrong before an update too", () => {
+  it("F-65: are given of what was wrong before an update too", () => {
     expect(warn(judged("existing"))).toEqual(["MADE-UP spec: the spec is wrong"]);
   });
 
@@ -168,13 +168,13 @@ describe("warnings", () => {
     expect(warn(judged("audit"))).toEqual([]);
   });
 
-  it("are at most ten, each of at most 120 characters, with a count of the rest", () => {
+  it("F-76: are at most ten, each of at most 120 characters, with a count of the rest", () => {
     const warnings = warn(
       ...several(200, (index) => judged("warn", { message: `${index}\n${"x".repeat(10_000)}` })),
       ...several(50, (index) => judged("existing", { message: `before ${index}` })),
     );
     expect(warnings.length).toBeLessThanOrEqual(10);
-    const counts = warnings.flatMap((warning) => /^\+(\d+) more$/.exec(warning)?.[1] ?? []).map(Number);
+    const counts = warnings.flatMap((warning) => /^\+(\d+) more/.exec(warning)?.[1] ?? []).map(Number);
     expect(counts).toHaveLength(2);
     expect(counts.reduce((sum, count) => sum + count) + warnings.length - 2).toBe(250);
   });
@@ -190,7 +190,7 @@ describe("warnings", () => {
 });
 
 describe("audit annotations", () => {
-  it("name policies, rules, codes and effects, each once", () => {
+  it("F-78: name policies, rules, codes and effects, each once", () => {
     const other = policyOf(ruleThatFinds(), {}, "another-policy");
     const { auditAnnotations } = answer({ judged: [judged("warn"), judged("audit", { code: "MADE-UP-TOO" }, other)] });
     expect(auditAnnotations).toEqual({
@@ -201,7 +201,7 @@ describe("audit annotations", () => {
     });
   });
 
-  it("have values of at most 256 characters and keys that the API server takes", () => {
+  it("F-78: have values of at most 256 characters and keys that the API server takes", () => {
     const { auditAnnotations } = answer({
       judged: several(100, (index) => judged("audit", {}, { ...POLICY, name: `policy-${index}` })),
     });

@@ -87,7 +87,7 @@ describe("the shipped policies", () => {
         failurePolicy: "Fail",
         namespaceSelector: EVERYWHERE_ELSE,
         // What they say is proved on a real API server, in test/cluster/lockout.test.ts and prefilters.test.ts.
-        matchConditions: ["not-made-by-a-controller", ...PREFILTERED].map((name) => ({
+        matchConditions: ["not-being-deleted", "not-made-by-a-controller", ...PREFILTERED].map((name) => ({
           name,
           expression: expect.any(String),
         })),

@@ -97,7 +97,7 @@ describe("a directory that was written", () => {
   });
 });
 
-describe("a write that fails", () => {
+describe("F-108: a write that fails", () => {
   beforeEach(() => writePair(directory, pairOf("old"), NOW));
 
   /** The error must say where and why; the old pair must be whole, with nothing of the new one beside it. */

@@ -183,7 +183,7 @@ describe("checkPair", () => {
       expect(checkPair(leaf, NAMES, NOW)).toEqual(["the server's certificate is not for serverAuth"]);
     });
 
-    test("a common name is no replacement for subjectAltName", () => {
+    test("F-101: a common name is no replacement for subjectAltName", () => {
       expect(checkPair(signLeaf([basicConstraintsOfLeaf()]), NAMES, NOW)).toEqual([
         "the server's certificate is not for portcullis.policy.svc (no subjectAltName)",
       ]);

@@ -48,6 +48,8 @@ export interface ControlPlane extends Endpoint {
   stopApiServer(): Promise<void>;
   /** Stops it, if it runs, and starts it again on the same port; ends when it is ready. */
   restartApiServer(): Promise<void>;
+  /** Stops it and starts it again with its data; ends when it is ready. The API server stays, and waits for the return. */
+  restartEtcd(): Promise<void>;
   /** Another one on the same etcd, with the same users, as a second control-plane node has it. Once at most. */
   startSecondApiServer(): Promise<SecondApiServer>;
   /** Ends the processes and removes the directory. */
@@ -88,7 +90,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const files = nameFiles(directory);
     const users = writeUsers(files);
     const serverUrl = `https://127.0.0.1:${slot.apiServerPort}`;
-    await run("etcd", etcdFlags(slot, files), () => isEtcdReady(slot.etcdClientPort));
+    const runEtcd = () => run("etcd", etcdFlags(slot, files), () => isEtcdReady(slot.etcdClientPort));
+    let etcd = await runEtcd();
     const runApiServer = (port: number) =>
       run("kube-apiserver", apiServerFlags(slot, port, files, options), () =>
         isApiServerReady(`https://127.0.0.1:${port}`),
@@ -127,6 +130,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       async restartApiServer() {
         await apiServer.stop();
         apiServer = await runApiServer(slot.apiServerPort);
+      },
+      async restartEtcd() {
+        await etcd.stop();
+        etcd = await runEtcd();
+        // First again, so that it is the last to be stopped.
+        components.splice(0, 1, ...components.splice(components.indexOf(etcd), 1));
       },
       async startSecondApiServer() {
         await runApiServer(slot.secondApiServerPort);

@@ -1,0 +1,3 @@
+module portcullis.dev/bench
+
+go 1.22
