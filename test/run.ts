@@ -1,5 +1,5 @@
 /**
- * `npm test`: format and lint, types, bundles, then every test, the ones on a real control plane included. Closes with
+ * `npm test`: format and lint, types, bundles, a short form of the benchmarks, and every test, the ones on a real control plane included. Closes with
  * one line over all of them. What a control plane needs is looked for, or built, before the tests begin.
  */
 import { spawnSync } from "node:child_process";
@@ -67,6 +67,8 @@ check("types", ["tsc", "-p", "."]);
 check("bundles", ["npm", "run", "--silent", "build"]);
 
 test("fast", process.env);
+// What is measured there is read from /proc.
+if (process.platform === "linux") check("benchmarks, in short", ["node", "test/bench/main.ts", "--short"]);
 
 const machine = describeThisMachine();
 const assets = await obtainAssets(process.env, machine, printProgress);

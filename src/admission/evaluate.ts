@@ -36,7 +36,8 @@ function mutate(
   let current = object;
   for (const policy of policies) {
     checkDeadline(call);
-    const verdict = ask(policy.rule, ruleInput(call, operation, policy, request, current, request.oldObject));
+    const input = ruleInput(call, operation, policy, request, current, request.oldObject);
+    const verdict = ask(policy.rule, { ...input, patchesOnly: true });
     if (verdict.patches.length === 0) continue;
     const patched = applyPatches(current, verdict.patches);
     // Refused by the API server, it would be our doing. As it is, it is judged by the validating webhook.

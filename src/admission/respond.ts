@@ -26,9 +26,9 @@ export function respond(request: AdmissionRequest, outcome: Outcome): AdmissionR
 
 function response(uid: string, outcome: Outcome): AdmissionResponse {
   const { allowed, judged, patches, notices } = outcome;
-  const isPlain = allowed && judged.length === 0 && patches.length === 0 && notices === undefined;
-  if (isPlain) return { uid, allowed };
-  const warnings = warningsOf(outcome);
+  const isSilent = judged.length === 0 && notices === undefined;
+  if (isSilent && allowed && patches.length === 0) return { uid, allowed };
+  const warnings = isSilent ? [] : warningsOf(outcome);
   const status = statusOf(outcome);
   return {
     uid,
@@ -123,14 +123,19 @@ function auditAnnotationsOf(judged: readonly JudgedViolation[]): Readonly<Record
   };
 }
 
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
 /** Terminals and logs obey control characters, and the API server drops a warning that has one. */
 function escapeControls(text: string): string {
+  if (PRINTABLE_ASCII.test(text)) return text;
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
     return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
   });
 }
 
 function cut(text: string, limit: number): string {
+  // There are no more characters than UTF-16 code units.
+  if (text.length <= limit) return text;
   const characters = [...text];
   return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join("")}…`;
 }

@@ -64,6 +64,8 @@ export interface RuleInput<Params> {
   readonly params: Params;
   /** Whether the policy lets this rule patch: a rule doesn't report what its own patch repairs. */
   readonly mutate: boolean;
+  /** Nobody will look at the violations: they may be left out. */
+  readonly patchesOnly?: boolean;
 }
 
 export interface PrefilterQuery<Params> {

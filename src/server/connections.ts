@@ -55,7 +55,7 @@ export function trackConnections(server: HttpServer | HttpsServer, limit?: Conne
     const transport = transports.get(socket) ?? socket;
     inFlight++;
     unused.delete(transport);
-    response.once("close", () => {
+    response.on("close", () => {
       inFlight--;
       if (all.has(transport)) unused.add(transport);
     });

@@ -34,11 +34,12 @@ export function statusJson(code: number, message: string): string {
 }
 
 function headersOf(json: string, close: boolean): OutgoingHttpHeaders {
-  return {
+  const headers: OutgoingHttpHeaders = {
     "Content-Type": "application/json",
     "Content-Length": Buffer.byteLength(json),
-    ...(close ? { Connection: "close" } : {}),
   };
+  if (close) headers.Connection = "close";
+  return headers;
 }
 
 /** The rest of such a body is read and thrown away, and the connection can be used again. */

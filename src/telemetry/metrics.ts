@@ -66,7 +66,7 @@ export function createMetrics(): Metrics {
   new Counter({
     name: "portcullis_admission_reviews_total",
     help: "Reviews that got a verdict.",
-    labelNames: ["phase", "operation", "verdict", "resource"],
+    labelNames: ["phase", "operation", "resource", "verdict"],
     registers,
     collect() {
       reviews.drain((values, count) => this.labels(...values).inc(count));
@@ -198,7 +198,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
     reviewed(phase, operation, resource, verdict, durationSeconds) {
-      reviews.add(phase, operation, verdict, resource);
+      reviews.add(phase, operation, resource, verdict);
       seconds.observe({ phase }, durationSeconds);
     },
     violated: (policy, rule, code, effect) => violations.inc({ policy, rule, code, effect }),

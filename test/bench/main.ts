@@ -3,7 +3,7 @@
  * turns, and what comes out is held against a bare node:https server on the same Node, which parses the body and answers a
  * constant. A wrong answer ends it.
  *
- * It takes Linux (it reads /proc), about ten minutes, and the bundles in dist. With two cores and taskset everything is pinned.
+ * It takes Linux (it reads /proc), about fifteen minutes, and the bundles in dist. With two cores and taskset everything is pinned.
  * Where Go is on the PATH, a bare webhook in Go takes part; where a control plane is to be had (CONTRIBUTING.md), creates
  * through a real API server; with --pepr, Pepr. What is left out is said. Other work on the machine spoils throughput and
  * latency much, the ratio of CPU times little.

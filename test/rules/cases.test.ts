@@ -20,6 +20,7 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (_id, rule) =
     };
     const verdict = rule.evaluate(input);
     expect(rule.evaluate(input)).toEqual(verdict);
+    expect(rule.evaluate({ ...input, patchesOnly: true }).patches).toEqual(verdict.patches);
 
     expect(verdict.violations.map(({ code, path }) => ({ code, path }))).toEqual(
       entry.violations.map(({ code, path }) => ({ code, path })),

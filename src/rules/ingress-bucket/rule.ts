@@ -59,6 +59,7 @@ export const ingressBucket: Rule<Params, CompiledParams> = {
   evaluate(input) {
     const written = examine(input);
     const patches = input.mutate ? addedRewrite(input.operation, written) : [];
+    if (input.patchesOnly) return { violations: [], patches };
     // What the patch repairs is not reported.
     const examination =
       patches.length === 0 ? written : examine({ ...input, object: applyPatches(input.object, patches) });

@@ -59,12 +59,14 @@ export const requiredLabels: Rule<Params, CompiledParams> = {
   prefilter: prefilterLabels,
 
   evaluate(input) {
-    const { operation, object, oldObject, request, params, mutate } = input;
+    const { operation, object, oldObject, request, params, mutate, patchesOnly } = input;
     if (!judgedResources.has(request.resource) || isMadeByController(input)) return NO_VERDICT;
     const isSolver = isChallengeSolver(input);
     const places = labelPlacesOf(request.resource, object);
     const isPatched = params.hasDefaults && mutate && operation === "CREATE" && !isSolver && Boolean(object.metadata);
     const added = isPatched ? findDefaults(params.choices, places) : NOTHING;
+    const patches = added === NOTHING ? [] : setLabels(object, labelsWith(places, added));
+    if (patchesOnly) return { violations: [], patches };
     const labelled: LabelledObject = {
       resource: request.resource,
       operation,
@@ -76,7 +78,7 @@ export const requiredLabels: Rule<Params, CompiledParams> = {
       : [...findUnmetChoices(params.choices, labelled), ...findDrift(params.choiceByKey, labelled.places)];
     return {
       violations: [...required, ...findReservedLabels(params, request.username, labelled)],
-      patches: added === NOTHING ? [] : setLabels(object, labelsWith(places, added)),
+      patches,
     };
   },
 };

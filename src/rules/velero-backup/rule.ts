@@ -35,14 +35,15 @@ export const veleroBackup: Rule<Params> = {
   paramsSchema,
   prefilter,
   evaluate(input) {
-    const { object, request, params } = input;
+    const { object, request, params, patchesOnly } = input;
     const pod = backedUpPodOf(request.resource, object);
     const repairs = pod && isRepaired(input, pod) ? repairsOf(pod, params) : NO_REPAIRS;
     return {
       patches: request.resource === "pods" ? setAnnotations(object, repairs) : [],
-      violations: isMadeByController(input)
-        ? []
-        : [...(pod ? judgePod(input, pod, repairs) : []), ...judgePlacement(object, pod, params)],
+      violations:
+        patchesOnly || isMadeByController(input)
+          ? []
+          : [...(pod ? judgePod(input, pod, repairs) : []), ...judgePlacement(object, pod, params)],
     };
   },
 };
