@@ -3,6 +3,7 @@
  */
 import { Ajv, type ErrorObject } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
+import { CONSTANT_SCHEMAS } from "./constant-schemas.ts";
 import { PortcullisError } from "./errors.ts";
 import {
   CLEANUP_SETTINGS,
@@ -188,18 +189,7 @@ function readSettings<Settings>(schema: SettingsSchema, env: Environment): Setti
     // ajv's own coercion would take a blank for 0, and 1e3 for a port.
     settings[name] = property.type === "integer" && /^-?\d+$/.test(value) ? Number(value) : value;
   }
-  const ajv = new Ajv({
-    // The schemas are constants, checked against the metaschema by a test; and each is used a few times only. It takes a
-    // third of the time that ajv takes otherwise.
-    meta: false,
-    validateSchema: false,
-    code: { optimize: false },
-    strict: true,
-    strictRequired: false,
-    strictTypes: false,
-    allErrors: true,
-    useDefaults: true,
-  });
+  const ajv = new Ajv({ ...CONSTANT_SCHEMAS, strictTypes: false });
   const validate = ajv.compile<Settings>(schema);
   if (validate(settings)) return settings as Settings;
   const problems = new Set((validate.errors ?? []).flatMap((error) => describeProblem(error, given)));

@@ -32,12 +32,12 @@ function response(uid: string, outcome: Outcome): AdmissionResponse {
   const status = statusOf(outcome);
   return {
     uid,
-    allowed: outcome.allowed,
+    allowed,
     ...(status ? { status } : {}),
     // A patchType without a patch breaks the contract.
-    ...(outcome.patches.length > 0 ? { patchType: "JSONPatch" as const, patch: base64(outcome.patches) } : {}),
+    ...(patches.length > 0 ? { patchType: "JSONPatch" as const, patch: base64(patches) } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
-    ...(outcome.judged.length > 0 ? { auditAnnotations: auditAnnotationsOf(outcome.judged) } : {}),
+    ...(judged.length > 0 ? { auditAnnotations: auditAnnotationsOf(judged) } : {}),
   };
 }
 

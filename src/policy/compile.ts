@@ -1,5 +1,6 @@
 import { Ajv, type ValidateFunction } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
+import { CONSTANT_SCHEMAS } from "../constant-schemas.ts";
 import { groupResource, isRecord } from "../kube/objects.ts";
 import { InvalidParams, type JudgedOperation, type ResourceRule, type Rule } from "../rules/rule.ts";
 import type { Document, Problem } from "./document.ts";
@@ -32,18 +33,7 @@ const KINDS = ["Policy", "Exception"];
 
 /** ajv and the schemas are made once for all documents; params schemas on first use. */
 export function createPolicyCompiler(rules: readonly Rule[]): (document: Document) => CompiledDocument {
-  const ajv = new Ajv({
-    // The schemas are constants, checked against the metaschema by a test; and each is used a few times only. It takes a
-    // third of the time that ajv takes otherwise.
-    meta: false,
-    validateSchema: false,
-    code: { optimize: false },
-    strict: true,
-    strictRequired: false,
-    allErrors: true,
-    useDefaults: true,
-    verbose: true,
-  });
+  const ajv = new Ajv({ ...CONSTANT_SCHEMAS, verbose: true });
   const validatePolicy = ajv.compile<PolicyDocument>(policySchema(rules));
   let compiledException: ValidateFunction<ExceptionSchema> | undefined;
   const validateParams = new Map<string, ValidateFunction>();
