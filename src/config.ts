@@ -1,9 +1,8 @@
 /**
  * The settings of all programs, from the environment: the only reader of process.env. What each is for: settings.ts.
  */
-import { Ajv, type ErrorObject } from "ajv";
+import type { ErrorObject } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
-import { CONSTANT_SCHEMAS } from "./constant-schemas.ts";
 import { PortcullisError } from "./errors.ts";
 import {
   CLEANUP_SETTINGS,
@@ -13,6 +12,7 @@ import {
   ROTATE_SETTINGS,
   SERVER_SETTINGS,
 } from "./settings.ts";
+import { validatorOf } from "./validators.ts";
 
 /** A variable's value is text. An empty variable counts as not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -90,7 +90,7 @@ export interface CleanupConfig {
 
 /** Throws PortcullisError SETTINGS that names every variable at fault. */
 export function readServerConfig(env: Environment = process.env): ServerConfig {
-  const settings = readSettings<FromSchema<typeof SERVER_SETTINGS>>(SERVER_SETTINGS, env);
+  const settings = readSettings<FromSchema<typeof SERVER_SETTINGS>>("server", SERVER_SETTINGS, env);
   return Object.freeze({
     certDir: settings.CERT_DIR,
     policyDir: settings.POLICY_DIR,
@@ -106,7 +106,7 @@ export function readServerConfig(env: Environment = process.env): ServerConfig {
 
 /** Throws PortcullisError SETTINGS that names every variable at fault. */
 export function readInitConfig(env: Environment = process.env): InitConfig {
-  const settings = readSettings<FromSchema<typeof INIT_SETTINGS>>(INIT_SETTINGS, env);
+  const settings = readSettings<FromSchema<typeof INIT_SETTINGS>>("init", INIT_SETTINGS, env);
   return Object.freeze({
     mutateConfig: settings.MUTATE_CONFIG,
     validateConfig: settings.VALIDATE_CONFIG,
@@ -137,7 +137,7 @@ export function readInitConfig(env: Environment = process.env): InitConfig {
 
 /** Throws PortcullisError SETTINGS that names every variable at fault. */
 export function readRegisterConfig(env: Environment = process.env): RegisterConfig {
-  const settings = readSettings<FromSchema<typeof REGISTER_SETTINGS>>(REGISTER_SETTINGS, env);
+  const settings = readSettings<FromSchema<typeof REGISTER_SETTINGS>>("register", REGISTER_SETTINGS, env);
   return Object.freeze({
     mutateConfig: settings.MUTATE_CONFIG,
     validateConfig: settings.VALIDATE_CONFIG,
@@ -155,7 +155,7 @@ export function readRegisterConfig(env: Environment = process.env): RegisterConf
 
 /** Throws PortcullisError SETTINGS that names every variable at fault. */
 export function readRotateConfig(env: Environment = process.env): RotateConfig {
-  const settings = readSettings<FromSchema<typeof ROTATE_SETTINGS>>(ROTATE_SETTINGS, env);
+  const settings = readSettings<FromSchema<typeof ROTATE_SETTINGS>>("rotate", ROTATE_SETTINGS, env);
   return Object.freeze({
     namespace: settings.WEBHOOK_NAMESPACE,
     deployment: settings.WEBHOOK_DEPLOYMENT,
@@ -166,7 +166,7 @@ export function readRotateConfig(env: Environment = process.env): RotateConfig {
 
 /** Throws PortcullisError SETTINGS that names every variable at fault. */
 export function readCleanupConfig(env: Environment = process.env): CleanupConfig {
-  const settings = readSettings<FromSchema<typeof CLEANUP_SETTINGS>>(CLEANUP_SETTINGS, env);
+  const settings = readSettings<FromSchema<typeof CLEANUP_SETTINGS>>("cleanup", CLEANUP_SETTINGS, env);
   return Object.freeze({
     service: settings.WEBHOOK_SERVICE,
     namespace: settings.WEBHOOK_NAMESPACE,
@@ -179,7 +179,7 @@ interface SettingsSchema {
   readonly properties: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-function readSettings<Settings>(schema: SettingsSchema, env: Environment): Settings {
+function readSettings<Settings>(program: string, schema: SettingsSchema, env: Environment): Settings {
   const given: Record<string, string> = {};
   const settings: Record<string, string | number> = {};
   for (const [name, property] of Object.entries(schema.properties)) {
@@ -189,8 +189,7 @@ function readSettings<Settings>(schema: SettingsSchema, env: Environment): Setti
     // ajv's own coercion would take a blank for 0, and 1e3 for a port.
     settings[name] = property.type === "integer" && /^-?\d+$/.test(value) ? Number(value) : value;
   }
-  const ajv = new Ajv({ ...CONSTANT_SCHEMAS, strictTypes: false });
-  const validate = ajv.compile<Settings>(schema);
+  const validate = validatorOf<Settings>(`settings/${program}`, schema);
   if (validate(settings)) return settings as Settings;
   const problems = new Set((validate.errors ?? []).flatMap((error) => describeProblem(error, given)));
   const lines = [...problems].map((problem) => `\n  ${problem}`);

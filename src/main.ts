@@ -92,7 +92,7 @@ async function main(): Promise<void> {
     {
       port: config.port,
       healthPort: config.healthPort,
-      policies: policies.current().policies.map((policy) => policy.name),
+      policies: [...new Set(policies.current().policies.map((policy) => policy.name))],
       policyHash: policies.hash(),
       certificateNotAfter: served.current().leaf.notAfter.toISOString(),
     },

@@ -1,20 +1,22 @@
-import { Ajv, type ValidateFunction } from "ajv";
+import type { ValidateFunction } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
-import { CONSTANT_SCHEMAS } from "../constant-schemas.ts";
 import { groupResource, isRecord } from "../kube/objects.ts";
 import { InvalidParams, type JudgedOperation, type ResourceRule, type Rule } from "../rules/rule.ts";
+import { validatorOf } from "../validators.ts";
 import type { Document, Problem } from "./document.ts";
+import type { EnforcementMode } from "./enforcement.ts";
 import { endOfDay, type PolicyException } from "./exceptions.ts";
 import type { Policy } from "./policy.ts";
 import { digestSpec } from "./policy-hash.ts";
 import { unreachableReason } from "./reach.ts";
-import { EXCEPTION_SCHEMA, policySchema } from "./schema.ts";
+import { ENFORCEMENT_SCHEMA, EXCEPTION_SCHEMA, policySchema } from "./schema.ts";
 import { describeErrors, describeProblem, didYouMean, suggest } from "./schema-errors.ts";
 
-/** What a document holds; neither where it has problems. */
+/** What a document holds; nothing where it has problems. */
 export interface CompiledDocument {
   readonly policy?: Policy;
   readonly exception?: ExceptionDocument;
+  readonly mode?: EnforcementMode;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -29,17 +31,15 @@ type PolicyDocument = FromSchema<ReturnType<typeof policySchema>>;
 type ExceptionSchema = FromSchema<typeof EXCEPTION_SCHEMA>;
 type RawException = ExceptionSchema["spec"];
 
-const KINDS = ["Policy", "Exception"];
+const KINDS = ["Policy", "Exception", "Enforcement"];
 
-/** ajv and the schemas are made once for all documents; params schemas on first use. */
+/** Validators are made once for all documents; those of params on first use. */
 export function createPolicyCompiler(rules: readonly Rule[]): (document: Document) => CompiledDocument {
-  const ajv = new Ajv({ ...CONSTANT_SCHEMAS, verbose: true });
-  const validatePolicy = ajv.compile<PolicyDocument>(policySchema(rules));
-  let compiledException: ValidateFunction<ExceptionSchema> | undefined;
+  const validatePolicy = validatorOf<PolicyDocument>("policy", policySchema(rules));
   const validateParams = new Map<string, ValidateFunction>();
 
   function paramsValidator(rule: Rule): ValidateFunction {
-    const validate = validateParams.get(rule.id) ?? ajv.compile(rule.paramsSchema);
+    const validate = validateParams.get(rule.id) ?? validatorOf(`params/${rule.id}`, rule.paramsSchema);
     validateParams.set(rule.id, validate);
     return validate;
   }
@@ -86,8 +86,7 @@ export function createPolicyCompiler(rules: readonly Rule[]): (document: Documen
 
   function compileException(document: Document): CompiledDocument {
     const { value } = document;
-    compiledException ??= ajv.compile<ExceptionSchema>(EXCEPTION_SCHEMA);
-    const validateException = compiledException;
+    const validateException = validatorOf<ExceptionSchema>("exception", EXCEPTION_SCHEMA);
     if (!validateException(value)) return failed(describeErrors(document, "", validateException.errors ?? []));
     const problems = checkUntil(document, "/spec", value.spec.until);
     if (problems.length > 0) return failed(problems);
@@ -95,11 +94,19 @@ export function createPolicyCompiler(rules: readonly Rule[]): (document: Documen
     return { exception: { policies: value.spec.policies, exception }, problems, warnings: [] };
   }
 
+  function compileEnforcement(document: Document): CompiledDocument {
+    const { value } = document;
+    const validate = validatorOf<FromSchema<typeof ENFORCEMENT_SCHEMA>>("enforcement", ENFORCEMENT_SCHEMA);
+    if (!validate(value)) return failed(describeErrors(document, "", validate.errors ?? []));
+    return { mode: value.spec.mode, problems: [], warnings: [] };
+  }
+
   return (document) => {
     const kind = isRecord(document.value) ? document.value.kind : undefined;
     if (kind === "Exception") return compileException(document);
+    if (kind === "Enforcement") return compileEnforcement(document);
     if (typeof kind !== "string" || kind === "Policy") return compilePolicy(document);
-    const message = `must be Policy or Exception, not ${JSON.stringify(kind)}${didYouMean(kind, KINDS)}`;
+    const message = `must be Policy, Exception or Enforcement, not ${JSON.stringify(kind)}${didYouMean(kind, KINDS)}`;
     return failed([describeProblem(document, "/kind", message)]);
   };
 }

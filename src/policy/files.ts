@@ -3,6 +3,7 @@ import { recordField, stringField } from "../kube/objects.ts";
 import type { Rule } from "../rules/rule.ts";
 import { type CompiledDocument, checkCodes, createPolicyCompiler, type ExceptionDocument } from "./compile.ts";
 import { type Document, type Problem, parseDocuments } from "./document.ts";
+import { type EnforcementMode, enforcePolicies } from "./enforcement.ts";
 import type { PolicyException } from "./exceptions.ts";
 import type { Policy } from "./policy.ts";
 import { digestSpec } from "./policy-hash.ts";
@@ -12,7 +13,7 @@ import { describeProblem, didYouMean } from "./schema-errors.ts";
 export type PolicyFiles = ReadonlyMap<string, string>;
 
 export interface CompiledFiles {
-  /** In the order of their names, with the exceptions that name them. Not to be used where there are problems. */
+  /** In the order of their names, with the exceptions that name them, as far as they are in force. Not to be used where there are problems. */
   readonly policies: readonly Policy[];
   readonly problems: readonly Problem[];
   /** What can be used, and is hardly meant so. */
@@ -38,20 +39,30 @@ export function compileFiles(
   const warnings: Problem[] = [];
   const policies = new Map<string, Named<Policy>>();
   const exceptions = new Map<string, Named<ExceptionDocument>>();
+  let enforcement: { readonly mode: EnforcementMode; readonly document: Document } | undefined;
   /** Of documents with problems: what names them is not to blame. */
   const unusable = new Set<string>();
   const documents = [...files].flatMap(([file, text]) => parse(file, text, problems));
   const isAllRead = problems.length === 0;
   for (const document of documents) {
     pause?.();
-    const { policy, exception, ...told } = compileDocument(document, rules);
+    const { policy, exception, mode, ...told } = compileDocument(document, rules);
     problems.push(...told.problems);
     warnings.push(...told.warnings);
     if (policy) problems.push(...addNamed(policies, policy.name, { value: policy, document }));
     if (exception) {
       problems.push(...addNamed(exceptions, exception.exception.name, { value: exception, document }));
     }
-    if (!policy && !exception) unusable.add(stringField(recordField(document.value, "metadata"), "name") ?? "");
+    if (mode && enforcement) {
+      const message = `there is an Enforcement in ${enforcement.document.position("/spec/mode")} already; keep one`;
+      problems.push(describeProblem(document, "/kind", message));
+    }
+    if (mode) enforcement ??= { mode, document };
+    if (mode === "auditOnly") {
+      warnings.push(describeProblem(document, "/spec/mode", "auditOnly: no policy refuses anything"));
+    }
+    if (!policy && !exception && !mode)
+      unusable.add(stringField(recordField(document.value, "metadata"), "name") ?? "");
   }
   const known = new Map(
     [...elsewhere, ...[...policies.values()].map(({ value }) => value)].map((policy) => [policy.name, policy]),
@@ -69,10 +80,11 @@ export function compileFiles(
     const rulesOf = new Set(value.policies.flatMap((name) => known.get(name)?.rule ?? []));
     for (const rule of rulesOf) problems.push(...checkCodes(document, "/spec/codes", exception.codes ?? [], rule));
   }
+  const sorted = [...policies.values()]
+    .map(({ value }) => withExceptions(value, byPolicy.get(value.name) ?? []))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
-    policies: [...policies.values()]
-      .map(({ value }) => withExceptions(value, byPolicy.get(value.name) ?? []))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    policies: enforcePolicies(sorted, enforcement?.mode ?? "enforce"),
     problems,
     warnings,
   };

@@ -1,4 +1,5 @@
 import type { Rule } from "../rules/rule.ts";
+import { ENFORCEMENT_MODES } from "./enforcement.ts";
 
 const LABEL_SELECTOR = {
   type: "object",
@@ -127,6 +128,31 @@ export const EXCEPTION_SCHEMA = {
           description: "Names of the policies that it is about.",
         },
         ...EXCEPTION_FIELDS,
+      },
+    },
+  },
+} as const;
+
+/** JSON Schema of an Enforcement document. */
+export const ENFORCEMENT_SCHEMA = {
+  type: "object",
+  additionalProperties: false,
+  required: ["apiVersion", "kind", "metadata", "spec"],
+  properties: {
+    apiVersion: API_VERSION,
+    kind: { const: "Enforcement", description: "Kind of document." },
+    metadata: metadataOf("Name of the document; not used."),
+    spec: {
+      type: "object",
+      additionalProperties: false,
+      required: ["mode"],
+      description: "How far all policies are in force.",
+      properties: {
+        mode: {
+          enum: ENFORCEMENT_MODES,
+          description:
+            "enforce: as the policies say. auditOnly: nothing is refused, Deny warns and is audited. enforceLabelled: as they say in namespaces labelled portcullis.dev/enforce=true, elsewhere as in auditOnly.",
+        },
       },
     },
   },

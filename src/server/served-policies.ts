@@ -34,7 +34,7 @@ export interface ServePoliciesOptions
  */
 export function servePolicies(options: ServePoliciesOptions): ServedPolicies {
   const { directory, rules, files, certDir, registrationHash, metrics, logger, now, ...timing } = options;
-  const warn = (warning: string) => logger.warn({ warning }, "a policy that can hardly be meant");
+  const warn = (warning: string) => logger.warn({ warning }, "mind this about the policies");
   const take = (policies: readonly Policy[]) => ({
     index: indexPolicies(policies, rules),
     hash: policyHash(policies),

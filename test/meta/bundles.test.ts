@@ -4,7 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ValidateFunction } from "ajv";
+import { buildSync } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { renderValidators, SCHEMAS } from "../../build.ts";
+import { validatorOf } from "../../src/validators.ts";
 import { ROOT } from "./source-files.ts";
 
 /** https://esbuild.github.io/api/#metafile, as far as it is used here. */
@@ -26,6 +30,34 @@ const FOR_INIT = ["@kubernetes/client-node", "undici", "node-forge", "src/cluste
 /** What debug and ws look for in a try block, and do without. */
 const OPTIONAL = ["bufferutil", "supports-color", "utf-8-validate"];
 
+/** Wrong in many ways, wherever a schema looks. */
+const FAULTY = {
+  apiVersion: "v2",
+  kind: "Policy",
+  metadata: { name: "No Name", labels: { a: 1 } },
+  spec: {
+    rule: "none",
+    mode: "audit",
+    policies: [],
+    validationActions: ["Deny", "Warn"],
+    match: { namespaceSelector: { matchExpressions: [{ key: "", operator: "In" }] }, subjects: { include: [{}] } },
+    exceptions: [{ until: 1 }],
+    more: true,
+  },
+  labels: [{ anyOf: [] }],
+  mode: 1,
+};
+
+function bundleText(contents: string): string {
+  const options = { bundle: true, platform: "node", format: "esm", write: false } as const;
+  const [output] = buildSync({ stdin: { contents, resolveDir: ROOT }, ...options }).outputFiles;
+  return output?.text ?? "";
+}
+
+async function importText(text: string): Promise<{ validatorOf(name: string): ValidateFunction }> {
+  return await import(`data:text/javascript,${encodeURIComponent(text)}`);
+}
+
 const directory = mkdtempSync(join(tmpdir(), "portcullis-bundles-"));
 let metafile: Metafile;
 
@@ -34,7 +66,7 @@ beforeAll(() => {
   const flags = [`--outdir=${directory}`, `--metafile=${path}`];
   execFileSync("npm", ["run", "--silent", "build", "--", ...flags], { cwd: ROOT, stdio: "pipe" });
   metafile = JSON.parse(readFileSync(path, "utf8"));
-});
+}, 60_000);
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -58,6 +90,36 @@ test("no file of init is in the server's bundle", () => {
 
 test.each(FOR_INIT)("control: %s is in init's bundle", (name) => {
   expect(findInputsOf(name, "init.mjs").length).toBeGreaterThan(0);
+});
+
+test.each(["server.mjs", "init.mjs"])("of ajv only what its functions call is in %s", (bundle) => {
+  const inputs = findInputsOf("ajv", bundle).map((path) => path.replace(/^.*\/ajv\//, ""));
+  expect(inputs.length).toBeGreaterThan(0);
+  expect(inputs.filter((path) => !path.startsWith("dist/runtime/"))).toEqual([]);
+});
+
+test("the server's bundle has no parser of bodies but its own", () => {
+  expect(findInputsOf("express", "server.mjs").length).toBeGreaterThan(0);
+  expect(findInputsOf("iconv-lite", "server.mjs")).toEqual([]);
+});
+
+describe("the validators that are made at build time", async () => {
+  const { validatorOf: precompiled } = await importText(bundleText(renderValidators()));
+
+  it.each(Object.entries(SCHEMAS))("%s finds what ajv finds at run time", (name, schema) => {
+    const built = precompiled(name);
+    const made = validatorOf(name, schema);
+    for (const value of [{}, { spec: 1 }, null, FAULTY, { PORT: "x", CERT_DIR: 1, KEY_ALGORITHM: "rsa" }]) {
+      const [one, other] = [structuredClone(value), structuredClone(value)];
+      expect(built(one)).toBe(made(other));
+      expect(built.errors).toEqual(made.errors);
+      expect(one).toEqual(other);
+    }
+  });
+
+  it("control: one that is missing is not made up", () => {
+    expect(precompiled("no-such-schema")).toBeUndefined();
+  });
 });
 
 test("neither needs a package beside it, for there is none in the image", () => {

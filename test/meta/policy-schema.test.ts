@@ -39,7 +39,10 @@ describe.each(POLICY_FILES)("%s", (path) => {
 it("the policies and exceptions of the pages are good by the schema", () => {
   const blocks = PAGES.flatMap((path) => [...readSource(path).matchAll(/^```yaml\n(.*?)^```$/gms)])
     .map(([, block = ""]) => block)
-    .filter((block) => /^apiVersion: portcullis\.dev\//m.test(block) && /^kind: (?:Policy|Exception)$/m.test(block));
+    .filter(
+      (block) =>
+        /^apiVersion: portcullis\.dev\//m.test(block) && /^kind: (?:Policy|Exception|Enforcement)$/m.test(block),
+    );
   expect(blocks.length).toBeGreaterThan(10);
   for (const block of blocks) expect(validate(parse(block)), `${block}${JSON.stringify(validate.errors)}`).toBe(true);
 });
@@ -56,6 +59,8 @@ it("control: a field that is told of nowhere is found", () => {
 });
 
 describe("the schema and the compiler agree", () => {
+  const enforcementOf = (spec: string) =>
+    `{ apiVersion: portcullis.dev/v1alpha1, kind: Enforcement, metadata: { name: a }, spec: { ${spec} } }`;
   const policyOf = (spec: string) =>
     `{ apiVersion: portcullis.dev/v1alpha1, kind: Policy, metadata: { name: a }, spec: { ${spec} } }`;
   const exceptionOf = (spec: string) =>
@@ -101,6 +106,8 @@ describe("the schema and the compiler agree", () => {
     ],
     ["an exception from nothing in particular", exceptionOf("policies: [a], until: 2027-01-31, reason: b")],
     ["an exception without a reason", exceptionOf("policies: [a], names: [b], until: 2027-01-31")],
+    ["an enforcement mode that there isn't", enforcementOf("mode: audit")],
+    ["an enforcement without a mode", enforcementOf("")],
     [
       "a document of another kind",
       "{ apiVersion: portcullis.dev/v1alpha1, kind: Polcy, metadata: { name: a }, spec: {} }",
@@ -121,6 +128,7 @@ describe("the schema and the compiler agree", () => {
       "a policy with an exception of its own",
       policyOf("rule: velero-backup, exceptions: [{ names: [a], codes: [VEL-UNKNOWN], until: 2027-01-31, reason: b }]"),
     ],
+    ["an enforcement", enforcementOf("mode: auditOnly")],
     ["an exception", exceptionOf("policies: [a], names: [b-*], until: 2027-01-31, reason: c")],
   ])("on %s: it is good", (_name, text) => {
     expect(problemsOf(text)).toEqual([]);

@@ -174,7 +174,7 @@ describe("a document of kind Exception that can't be", () => {
 
   it("of a kind that is nearly right", () => {
     expect(problemsOf({ "b.yaml": GOOD.replace("Exception", "Exeption") })).toEqual([
-      'b.yaml:2:7: kind: must be Policy or Exception, not "Exeption"; did you mean Exception?',
+      'b.yaml:2:7: kind: must be Policy, Exception or Enforcement, not "Exeption"; did you mean Exception?',
     ]);
   });
 

@@ -167,7 +167,7 @@ describe("a problem of a policy is told with its place", () => {
       "apiVersion: portcullis.dev/v1",
       'a.yaml:1:13: apiVersion: must be portcullis.dev/v1alpha1, not "portcullis.dev/v1"',
     ],
-    ["kind: ConfigMap", 'a.yaml:1:7: kind: must be Policy or Exception, not "ConfigMap"'],
+    ["kind: ConfigMap", 'a.yaml:1:7: kind: must be Policy, Exception or Enforcement, not "ConfigMap"'],
   ])("for a document of another sort, %s", (line, expected) => {
     expect(compile(`${line}\nmetadata: { name: a }\nspec: { rule: made-up }\n`).problems).toContain(expected);
   });

@@ -1,6 +1,6 @@
 /** manifests/policy.schema.json: what editors complete and check policy files by. The server checks more, and in better words. */
 import { groupResource } from "../../../src/kube/objects.ts";
-import { EXCEPTION_SCHEMA, policySchema } from "../../../src/policy/schema.ts";
+import { ENFORCEMENT_SCHEMA, EXCEPTION_SCHEMA, policySchema } from "../../../src/policy/schema.ts";
 import type { Rule } from "../../../src/rules/rule.ts";
 
 /** The compiler has better words for a day that is none. */
@@ -12,17 +12,22 @@ export function renderPolicySchema(rules: readonly Rule[]): string {
   const schema = {
     $schema: "http://json-schema.org/draft-07/schema#",
     $id: "https://portcullis.dev/v1alpha1/policy.schema.json",
-    title: "portcullis: policies and exceptions",
+    title: "portcullis: policies, exceptions and enforcement",
     $comment: "Made by `npm run docs` from src/policy/schema.ts and the rules.",
     type: "object",
     required: ["kind"],
-    properties: { kind: { enum: ["Policy", "Exception"] } },
+    properties: { kind: { enum: ["Policy", "Exception", "Enforcement"] } },
     if: { properties: { kind: { const: "Exception" } } },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
     then: {
       allOf: [EXCEPTION_SCHEMA, { properties: { spec: { properties: { codes: { items: code }, until: UNTIL } } } }],
     },
-    else: { allOf: [policySchema(rules), ...rules.map(schemaOfRule)] },
+    else: {
+      if: { properties: { kind: { const: "Enforcement" } } },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: ENFORCEMENT_SCHEMA,
+      else: { allOf: [policySchema(rules), ...rules.map(schemaOfRule)] },
+    },
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
 }

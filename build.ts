@@ -1,0 +1,111 @@
+/**
+ * `npm run build`: a bundle for each program, with everything it needs in it. What src/validators.ts makes at run time is made here
+ * once and for all. Takes esbuild's --outdir and --metafile, for the tests.
+ */
+import { writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { parseArgs } from "node:util";
+import { Ajv } from "ajv";
+import { default as standaloneCode } from "ajv/dist/standalone/index.js";
+import { build, type Plugin } from "esbuild";
+import { ENFORCEMENT_SCHEMA, EXCEPTION_SCHEMA, policySchema } from "./src/policy/schema.ts";
+import { rules } from "./src/rules/index.ts";
+import {
+  CLEANUP_SETTINGS,
+  INIT_SETTINGS,
+  REGISTER_SETTINGS,
+  ROTATE_SETTINGS,
+  SERVER_SETTINGS,
+} from "./src/settings.ts";
+import { AJV_OPTIONS } from "./src/validators.ts";
+
+/** Every schema by the name under which the programs ask for its validator. */
+export const SCHEMAS: Readonly<Record<string, object>> = {
+  "settings/server": SERVER_SETTINGS,
+  "settings/init": INIT_SETTINGS,
+  "settings/register": REGISTER_SETTINGS,
+  "settings/rotate": ROTATE_SETTINGS,
+  "settings/cleanup": CLEANUP_SETTINGS,
+  policy: policySchema(rules),
+  exception: EXCEPTION_SCHEMA,
+  enforcement: ENFORCEMENT_SCHEMA,
+  ...Object.fromEntries(rules.map(({ id, paramsSchema }) => [`params/${id}`, paramsSchema])),
+};
+
+/** A module with the interface of src/validators.ts, in which nothing of ajv is left but the functions that it wrote. */
+export function renderValidators(): string {
+  const ajv = new Ajv({ ...AJV_OPTIONS, code: { source: true, esm: true } });
+  const names = Object.keys(SCHEMAS);
+  const exportNames = Object.fromEntries(names.map((name, index) => [`schema${index}Validator`, name]));
+  for (const [name, schema] of Object.entries(SCHEMAS)) ajv.addSchema(schema, name);
+  const entries = Object.entries(exportNames).map(([variable, name]) => `${JSON.stringify(name)}: ${variable}`);
+  return `${standaloneCode.default(ajv, exportNames)}
+const validators = { ${entries.join(", ")} };
+export function validatorOf(name) {
+  return validators[name];
+}
+`;
+}
+
+const precompiledValidators: Plugin = {
+  name: "precompiled-validators",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/validators\.ts$/ }, ({ path }) => ({
+      contents: renderValidators(),
+      loader: "js",
+      resolveDir: path.slice(0, path.lastIndexOf("/")),
+    }));
+  },
+};
+
+/**
+ * Node's own modules as `require` gives them. To import node:http as an ES module is to read everything that it exports, and a
+ * getter among that loads the whole of undici: a tenth of the server's start.
+ */
+const requiredBuiltins: Plugin = {
+  name: "required-builtins",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /./ }, ({ path, kind }) =>
+      isBuiltin(path) && kind !== "entry-point" ? { path: path.replace("node:", ""), namespace: "builtin" } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+      loader: "js",
+    }));
+  },
+};
+
+/** Express loads it to hand it on. We read bodies ourselves, and its tables of encodings are a quarter of the bundle. */
+const noBodyParser: Plugin = {
+  name: "no-body-parser",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/node_modules\/body-parser\/index\.js$/ }, () => ({
+      contents: "module.exports = {};",
+      loader: "js",
+    }));
+  },
+};
+
+if (import.meta.main) {
+  const { outdir, metafile } = parseArgs({
+    options: { outdir: { type: "string", default: "dist" }, metafile: { type: "string" } },
+  }).values;
+  const result = await build({
+    entryPoints: { server: "src/main.ts", init: "init/main.ts" },
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    logLevel: "warning",
+    metafile: true,
+    banner: {
+      js: "import { createRequire as portcullisCreateRequire } from 'node:module'; const require = portcullisCreateRequire(import.meta.url);",
+    },
+    plugins: [precompiledValidators, requiredBuiltins, noBodyParser],
+  });
+  if (metafile !== undefined) writeFileSync(metafile, JSON.stringify(result.metafile));
+}
