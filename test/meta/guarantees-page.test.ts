@@ -118,7 +118,7 @@ describe("control:", () => {
 });
 
 function findCommands(text: string): readonly string[] {
-  return [...text.matchAll(/`(np[mx] [^`]+)`/g)].map(([, command = ""]) => command);
+  return [...text.matchAll(/`(?:LONG_TESTS=1 )?(np[mx] [^`]+)`/g)].map(([, command = ""]) => command);
 }
 
 /** Test files by which a command passes; a script of package.json runs none of them. Throws where there is nothing to run. */

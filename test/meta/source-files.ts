@@ -12,7 +12,8 @@ const UNTRACKED = new Set([".git", "node_modules", "dist", "coverage"]);
 /** Paths relative to the root, with `/`, of all files under a folder; `""` is the root. */
 export function listFiles(folder: string): readonly string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    if (UNTRACKED.has(entry.name)) return [];
+    // What a link points to is listed where it is.
+    if (UNTRACKED.has(entry.name) || entry.isSymbolicLink()) return [];
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     return entry.isDirectory() ? listFiles(path) : [path];
   });
