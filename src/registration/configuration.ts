@@ -106,6 +106,8 @@ function labelsOf({ service, namespace }: ConfigurationOrder): Readonly<Record<s
     "app.kubernetes.io/managed-by": "portcullis-init",
     "portcullis.dev/namespace": namespace,
     "portcullis.dev/service": service,
+    // AKS would write into the namespaceSelectors of what lacks it.
+    "admissions.enforcer/disabled": "true",
     // A restored caBundle would trust Pods that are long gone.
     "velero.io/exclude-from-backup": "true",
   };

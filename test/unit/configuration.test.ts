@@ -17,6 +17,7 @@ const LABELS = {
   "app.kubernetes.io/managed-by": "portcullis-init",
   "portcullis.dev/namespace": "policy",
   "portcullis.dev/service": "portcullis",
+  "admissions.enforcer/disabled": "true",
   "velero.io/exclude-from-backup": "true",
 };
 
