@@ -133,8 +133,10 @@ it("no manifest has a caBundle", () => {
   );
   expect(files.length).toBeGreaterThan(10);
   for (const file of files) {
-    for (const document of parseAllDocuments(readRootFile(`manifests/${file}`)))
-      expect(hasKey(document.toJS(), "caBundle")).toBe(false);
+    const text = readRootFile(`manifests/${file}`);
+    // Before Helm has rendered them, they are no YAML.
+    if (file.startsWith("chart/templates/")) expect(text).not.toMatch(/^[\s-]*caBundle:/m);
+    else for (const document of parseAllDocuments(text)) expect(hasKey(document.toJS(), "caBundle")).toBe(false);
   }
   expect(hasKey({ webhooks: [{ clientConfig: { caBundle: "" } }] }, "caBundle")).toBe(true);
 });

@@ -16,7 +16,7 @@ import {
   ROTATE_SETTINGS,
   SERVER_SETTINGS,
 } from "../../src/settings.ts";
-import { readDocument } from "../support/installation.ts";
+import { readDocument, readDocuments } from "../support/installation.ts";
 import { ROOT } from "./source-files.ts";
 
 const TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -58,6 +58,7 @@ const PROGRAMS = [
     read: readCleanupConfig,
   },
 ];
+const JOB_FILES = ["register-job.yaml", "rotate-cronjob.yaml", "cleanup-cronjob.yaml"];
 const FIELDS: Readonly<Record<string, string>> = {
   "metadata.namespace": "portcullis",
   "metadata.name": "portcullis-0",
@@ -127,6 +128,34 @@ describe("the Pods", () => {
     }
   });
 
+  it("a server makes room for itself where there is none", () => {
+    expect(server.priorityClassName).toBe("system-cluster-critical");
+  });
+
+  it("the NetworkPolicies let in to the ports that are listened on, and out to an API server's", () => {
+    const { PORT, HEALTH_PORT } = SERVER_SETTINGS.properties;
+    const { KEEPER_PORT } = INIT_SETTINGS.properties;
+    const toPorts = (ports: readonly number[]) => [{ ports: ports.map((port) => ({ port, protocol: "TCP" })) }];
+    const policyTypes = ["Ingress", "Egress"];
+    const egress = toPorts([443, 6443]);
+    const [forServer, forJobs, ...others] = readDocuments("networkpolicy.yaml").map(({ spec }) => spec);
+    const ingress = toPorts([PORT.default, HEALTH_PORT.default, KEEPER_PORT.default]);
+    expect(forServer).toEqual({ podSelector: expect.anything(), policyTypes, ingress, egress });
+    expect(forJobs).toEqual({ podSelector: expect.anything(), policyTypes, egress });
+    expect(others).toEqual([]);
+  });
+
+  it("each Pod has its NetworkPolicy", () => {
+    const [forServer, forJobs] = readDocuments("networkpolicy.yaml").map(({ spec }) => spec.podSelector);
+    const { "app.kubernetes.io/component": component, ...common } = forServer.matchLabels;
+    expect(component).toBe(labelsOf("deployment.yaml")["app.kubernetes.io/component"]);
+    expect(forJobs.matchLabels).toEqual(common);
+    const [{ values, ...expression }, ...others] = forJobs.matchExpressions;
+    expect([expression, ...others]).toEqual([{ key: "app.kubernetes.io/component", operator: "In" }]);
+    const labels = JOB_FILES.map(labelsOf);
+    expect(labels).toEqual(values.map((value: string) => ({ ...common, "app.kubernetes.io/component": value })));
+  });
+
   it("the selectors of Service, Deployment, budget and POD_SELECTOR mean the same Pods, and no Job's", () => {
     const labels = readDocument("deployment.yaml").spec.template.metadata.labels;
     expect(readDocument("service.yaml").spec.selector).toEqual(labels);
@@ -138,11 +167,7 @@ describe("the Pods", () => {
         .map(([key, value]) => `${key}=${value}`)
         .join(","),
     );
-    for (const file of ["register-job.yaml", "rotate-cronjob.yaml", "cleanup-cronjob.yaml"]) {
-      const { spec } = readDocument(file);
-      const template = (spec.jobTemplate?.spec ?? spec).template;
-      expect(template.metadata.labels).not.toEqual(labels);
-    }
+    for (const file of JOB_FILES) expect(labelsOf(file)).not.toEqual(labels);
   });
 });
 
@@ -160,6 +185,12 @@ interface VolumeMount {
 interface ContainerPort {
   readonly name: string;
   readonly containerPort: number;
+}
+
+/** Of the Pods. */
+function labelsOf(file: string): Readonly<Record<string, string>> {
+  const { spec } = readDocument(file);
+  return (spec.jobTemplate?.spec ?? spec).template.metadata.labels;
 }
 
 function readRootFile(path: string): string {
