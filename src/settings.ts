@@ -63,7 +63,7 @@ export const SERVER_SETTINGS = {
     POLICY_DIR,
     LISTEN_ADDRESS: {
       type: "string",
-      description: "address of the HTTPS port; all addresses when not set",
+      description: "address of both ports; all addresses when not set",
     },
     PORT: {
       ...PORT,
