@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rules } from "../../src/rules/index.ts";
 import { casesOf } from "../support/cases.ts";
+import { CHART_README, renderChartReadme } from "./generated/chart-values.ts";
 import { renderConfiguration } from "./generated/configuration-page.ts";
 import { renderErrors } from "./generated/errors-page.ts";
 import { renderPolicySchema } from "./generated/policy-schema.ts";
@@ -17,6 +18,7 @@ export const GENERATED_DOCS: Readonly<Record<string, () => string>> = {
   "docs/configuration.md": renderConfiguration,
   "docs/errors.md": renderErrors,
   "docs/rules.md": () => renderRules(rules, casesOf),
+  [CHART_README]: renderChartReadme,
   "manifests/policy.schema.json": () => renderPolicySchema(rules),
 };
 
