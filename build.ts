@@ -19,25 +19,33 @@ import {
 } from "./src/settings.ts";
 import { AJV_OPTIONS } from "./src/validators.ts";
 
-/** Every schema by the name under which the programs ask for its validator. */
-export const SCHEMAS: Readonly<Record<string, object>> = {
-  "settings/server": SERVER_SETTINGS,
-  "settings/init": INIT_SETTINGS,
-  "settings/register": REGISTER_SETTINGS,
-  "settings/rotate": ROTATE_SETTINGS,
-  "settings/cleanup": CLEANUP_SETTINGS,
+type Schemas = Readonly<Record<string, object>>;
+
+const POLICY_SCHEMAS: Schemas = {
   policy: policySchema(rules),
   exception: EXCEPTION_SCHEMA,
   enforcement: ENFORCEMENT_SCHEMA,
   ...Object.fromEntries(rules.map(({ id, paramsSchema }) => [`params/${id}`, paramsSchema])),
 };
 
+/** Every schema of each program by the name under which it asks for its validator. */
+export const SCHEMAS = {
+  server: { "settings/server": SERVER_SETTINGS, ...POLICY_SCHEMAS } as Schemas,
+  init: {
+    "settings/init": INIT_SETTINGS,
+    "settings/register": REGISTER_SETTINGS,
+    "settings/rotate": ROTATE_SETTINGS,
+    "settings/cleanup": CLEANUP_SETTINGS,
+    ...POLICY_SCHEMAS,
+  } as Schemas,
+};
+
 /** A module with the interface of src/validators.ts, in which nothing of ajv is left but the functions that it wrote. */
-export function renderValidators(): string {
+export function renderValidators(schemas: Schemas): string {
   const ajv = new Ajv({ ...AJV_OPTIONS, code: { source: true, esm: true } });
-  const names = Object.keys(SCHEMAS);
+  const names = Object.keys(schemas);
   const exportNames = Object.fromEntries(names.map((name, index) => [`schema${index}Validator`, name]));
-  for (const [name, schema] of Object.entries(SCHEMAS)) ajv.addSchema(schema, name);
+  for (const [name, schema] of Object.entries(schemas)) ajv.addSchema(schema, name);
   const entries = Object.entries(exportNames).map(([variable, name]) => `${JSON.stringify(name)}: ${variable}`);
   return `${standaloneCode.default(ajv, exportNames)}
 const validators = { ${entries.join(", ")} };
@@ -47,16 +55,18 @@ export function validatorOf(name) {
 `;
 }
 
-const precompiledValidators: Plugin = {
-  name: "precompiled-validators",
-  setup({ onLoad }) {
-    onLoad({ filter: /\/src\/validators\.ts$/ }, ({ path }) => ({
-      contents: renderValidators(),
-      loader: "js",
-      resolveDir: path.slice(0, path.lastIndexOf("/")),
-    }));
-  },
-};
+function precompiledValidators(schemas: Schemas): Plugin {
+  return {
+    name: "precompiled-validators",
+    setup({ onLoad }) {
+      onLoad({ filter: /\/src\/validators\.ts$/ }, ({ path }) => ({
+        contents: renderValidators(schemas),
+        loader: "js",
+        resolveDir: path.slice(0, path.lastIndexOf("/")),
+      }));
+    },
+  };
+}
 
 /**
  * Node's own modules as `require` gives them. To import node:http as an ES module is to read everything that it exports, and a
@@ -90,8 +100,7 @@ if (import.meta.main) {
   const { outdir, metafile } = parseArgs({
     options: { outdir: { type: "string", default: "dist" }, metafile: { type: "string" } },
   }).values;
-  const result = await build({
-    entryPoints: { server: "src/main.ts", init: "init/main.ts" },
+  const common = {
     outdir,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -105,7 +114,25 @@ if (import.meta.main) {
     banner: {
       js: "import { createRequire as portcullisCreateRequire } from 'node:module'; const require = portcullisCreateRequire(import.meta.url);",
     },
-    plugins: [precompiledValidators, requiredBuiltins, noBodyParser],
-  });
-  if (metafile !== undefined) writeFileSync(metafile, JSON.stringify(result.metafile));
+  } as const;
+  const plugins = [requiredBuiltins, noBodyParser];
+  const builds = await Promise.all([
+    // Its names stay, for the stacks in its log.
+    build({
+      ...common,
+      entryPoints: { server: "src/main.ts" },
+      plugins: [...plugins, precompiledValidators(SCHEMAS.server)],
+    }),
+    // Most of it is generated and the client's, and looks its classes up by their names.
+    build({
+      ...common,
+      entryPoints: { init: "init/main.ts" },
+      minifyIdentifiers: true,
+      keepNames: true,
+      plugins: [...plugins, precompiledValidators(SCHEMAS.init)],
+    }),
+  ]);
+  const outputs = Object.assign({}, ...builds.map((result) => result.metafile.outputs));
+  const inputs = Object.assign({}, ...builds.map((result) => result.metafile.inputs));
+  if (metafile !== undefined) writeFileSync(metafile, JSON.stringify({ inputs, outputs }));
 }
