@@ -1,0 +1,52 @@
+/** The server's Pods. */
+import { waitUntil } from "../../support/wait.ts";
+import type { E2eCluster } from "./cluster.ts";
+import { LIMIT_MS, PORTCULLIS, waitForRollout } from "./enforcing.ts";
+
+const SERVERS = ["-n", PORTCULLIS, "-l", "app.kubernetes.io/name=portcullis,app.kubernetes.io/component=server"];
+
+/** Sorted; without those that are on their way out. */
+export async function podNames({ run }: E2eCluster): Promise<readonly string[]> {
+  const { items } = JSON.parse(await run(["get", "pods", ...SERVERS, "-o", "json"]));
+  const live = items.filter(({ metadata }: Item) => metadata.deletionTimestamp === undefined);
+  return live.map(({ metadata }: Item) => metadata.name).toSorted();
+}
+
+interface Item {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+}
+
+/** Ends when so many are there and serve, and all others are gone, not only told to go. */
+export async function scaleTo(cluster: E2eCluster, replicas: number): Promise<void> {
+  await cluster.run(["scale", `deployment/${PORTCULLIS}`, "-n", PORTCULLIS, `--replicas=${replicas}`]);
+  await waitForRollout(cluster);
+  await waitUntil(`${replicas} Pods are left`, LIMIT_MS, async () => {
+    const names = await cluster.run(["get", "pods", ...SERVERS, "-o", "name"]);
+    return names.split("\n").filter((name) => name !== "").length === replicas;
+  });
+}
+
+/** `--force`: without waiting for them to have ended, and without time to drain. */
+export async function killPods({ run }: E2eCluster, names: readonly string[]): Promise<void> {
+  await run(["delete", "pod", ...names, "-n", PORTCULLIS, "--force", "--grace-period=0"]);
+}
+
+/** Whether all of our Pods there could be evicted, in the time of a patient administrator. */
+export async function drain({ kubectl }: E2eCluster, node: string): Promise<boolean> {
+  const ours = ["--pod-selector=app.kubernetes.io/name=portcullis", "--delete-emptydir-data", "--ignore-daemonsets"];
+  const { status, stderr } = await kubectl(["drain", node, ...ours, "--timeout=30s"]);
+  if (status !== 0 && !/disruption budget|timed? ?out/i.test(stderr)) throw new Error(stderr);
+  return status === 0;
+}
+
+/** Of all containers of all servers together. */
+export async function restartCount({ run }: E2eCluster): Promise<number> {
+  const counts = await run([
+    "get",
+    "pods",
+    ...SERVERS,
+    "-o",
+    "jsonpath={.items[*].status.containerStatuses[*].restartCount}",
+  ]);
+  return counts.split(" ").reduce((sum, count) => sum + Number(count), 0);
+}
