@@ -21,7 +21,7 @@ The cluster is the one of KUBECONFIG, if that is set: one that it may do anythin
 the image to install, which the cluster can pull; kubectl is KUBECTL, or the one on the PATH. Without KUBECONFIG a cluster of one
 node is brought up on this machine, where the scripts for it lie beside the project, and taken down at the end.
 
-  --short         what CI runs, in about four minutes
+  --short         what CI runs, in four to five minutes
   --oldest        on Kubernetes ${OLDEST_VERSION}, the oldest that is supported; built first, once. For a cluster of our own only
   --rate 50       writes a second of the load
   --soak SECONDS  only memory and CPU of the Pods under load, for so long

@@ -42,7 +42,7 @@ function readMark({ run }: E2eCluster): Promise<string> {
 /** Without ceremony: whatever state an earlier test has left. How a user removes it is a test of its own. */
 export async function wipe({ run }: Pick<E2eCluster, "run">): Promise<void> {
   await run(["delete", "configmap", MARK, "-n", E2E_NAMESPACE, "--ignore-not-found"]);
-  // Those first that would make the others again: a keeper its configurations, the Deployment its Pods.
+  // Those first that would make the others again: the Deployment its Pods, and init in a new one the configurations.
   await run(["delete", "deployments,jobs,cronjobs", "--all", "-n", PORTCULLIS]);
   await run(["delete", "pods", "--all", "-n", PORTCULLIS, "--grace-period=0", "--force"]);
   await run(["delete", CONFIGURATIONS, PORTCULLIS, "--ignore-not-found"]);
