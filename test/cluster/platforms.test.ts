@@ -135,7 +135,8 @@ describeCluster(
         const { stderr } = await createPod();
         return !stderr.includes("serviceaccount");
       });
-      const [, message = ""] = /says `(insufficient quota [^`]+)`/.exec(readSource("docs/platforms.md")) ?? [];
+      const [, told = ""] = /says `(insufficient quota [^`]+)`/.exec(readSource("docs/platforms.md")) ?? [];
+      const message = told.replaceAll(/\s+/g, " ");
       expect((await createPod()).stderr).toContain(message);
       expect(message).not.toBe("");
 
