@@ -158,6 +158,9 @@ function readNumber(option: string, text: string, least: number): number {
   return number;
 }
 
+// npm puts the path of its own node there; the scripts that bring up a cluster take it for the node's name.
+delete process.env.NODE;
+
 let interrupted = false;
 
 for (const [signal, status] of [
