@@ -30,6 +30,7 @@ const OPTIONS = {
   profile: { type: "string" },
   markdown: { type: "boolean", default: false },
   docs: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 } as const;
 
 export interface BenchOptions {
@@ -49,6 +50,10 @@ const SHORT_PACE: Pace = { rounds: 2, seconds: 1, warmUpSeconds: 2 };
 /** Throws when there is something in them that can't be. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
   const { short, docs, markdown, only } = values;
   const unknown = only?.filter((name) => !PARTS.some((part) => part === name)) ?? [];
   if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(", ")}`);

@@ -24,6 +24,7 @@ const OPTIONS = {
   first: { type: "string", default: "0" },
   "keep-going": { type: "boolean", default: false },
   replay: { type: "string", multiple: true },
+  help: { type: "boolean", short: "h", default: false },
 } as const;
 const REPORT_INTERVAL_MS = 10_000;
 const MAX_FILES = 50;
@@ -35,6 +36,10 @@ function print(line: string): void {
 function readArguments() {
   try {
     const { values } = parseArgs({ options: OPTIONS });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit(0);
+    }
     const numbers = { seconds: Number(values.seconds), first: Number(values.first), seed: Number(values.seed ?? 0) };
     for (const [name, value] of Object.entries(numbers)) {
       if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a number, not negative`);
