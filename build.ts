@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import { default as standaloneCode } from "ajv/dist/standalone/index.js";
@@ -43,8 +44,7 @@ export const SCHEMAS = {
 /** A module with the interface of src/validators.ts, in which nothing of ajv is left but the functions that it wrote. */
 export function renderValidators(schemas: Schemas): string {
   const ajv = new Ajv({ ...AJV_OPTIONS, code: { source: true, esm: true } });
-  const names = Object.keys(schemas);
-  const exportNames = Object.fromEntries(names.map((name, index) => [`schema${index}Validator`, name]));
+  const exportNames = Object.fromEntries(Object.keys(schemas).map((name, index) => [`schema${index}Validator`, name]));
   for (const [name, schema] of Object.entries(schemas)) ajv.addSchema(schema, name);
   const entries = Object.entries(exportNames).map(([variable, name]) => `${JSON.stringify(name)}: ${variable}`);
   return `${standaloneCode.default(ajv, exportNames)}
@@ -62,7 +62,7 @@ function precompiledValidators(schemas: Schemas): Plugin {
       onLoad({ filter: /\/src\/validators\.ts$/ }, ({ path }) => ({
         contents: renderValidators(schemas),
         loader: "js",
-        resolveDir: path.slice(0, path.lastIndexOf("/")),
+        resolveDir: dirname(path),
       }));
     },
   };

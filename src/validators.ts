@@ -18,7 +18,7 @@ export const AJV_OPTIONS = {
 
 let ajv: Ajv | undefined;
 
-/** `name`: by which a bundle finds what was made for it: see SCHEMAS in build.ts. */
+/** Made once for each schema: ajv knows those that it has seen. `name`: by which a bundle finds what was made for it: see SCHEMAS in build.ts. */
 export function validatorOf<Value>(_name: string, schema: object): ValidateFunction<Value> {
   ajv ??= new Ajv(AJV_OPTIONS);
   return ajv.compile<Value>(schema);

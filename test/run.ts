@@ -1,12 +1,12 @@
 /**
- * `npm test`: format and lint, types, bundles, short forms of the benchmarks and of the end-to-end tests, and every test, the ones on a real control plane included. Closes with
- * one line over all of them. What a control plane needs is looked for, or built, before the tests begin.
+ * `npm test`: format and lint, types, bundles, every test, the ones on a real control plane included, and short forms of the benchmarks
+ * and of the end-to-end tests. Closes with one line over all of them. What a control plane needs is looked for, or built, first.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hasKubeNode } from "./e2e/kube-node.ts";
+import { NO_CLUSTER } from "./e2e/kube-node.ts";
 import { obtainAssets } from "./support/control-plane/build-assets.ts";
 import { obtainHelm } from "./support/control-plane/find-helm.ts";
 import type { BuildProgress } from "./support/control-plane/go-build.ts";
@@ -18,23 +18,25 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean {
+function run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): number | null {
   const [program = "", ...args] = command;
-  return spawnSync(program, args, { stdio: "inherit", env }).status === 0;
+  return spawnSync(program, args, { stdio: "inherit", env }).status;
 }
 
-function check(name: string, command: readonly string[]): void {
+/** `unavailable`: the status that says that this machine hasn't got what it takes, and why. */
+function check(name: string, command: readonly string[], unavailable?: number): void {
   print(`\n== ${name}`);
-  const ok = run(command);
-  tally[ok ? "passed" : "failed"]++;
-  print(`${ok ? "ok" : "FAILED"}: ${command.join(" ")}`);
+  const status = run(command);
+  const outcome = status === 0 ? "passed" : status === unavailable ? "skipped" : "failed";
+  tally[outcome]++;
+  print(`${{ passed: "ok", skipped: "skipped", failed: "FAILED" }[outcome]}: ${command.join(" ")}`);
 }
 
 function test(project: string, env: NodeJS.ProcessEnv): void {
   print(`\n== ${project} tests`);
   const directory = mkdtempSync(join(tmpdir(), "portcullis-test-run-"));
   const report = join(directory, "report.json");
-  const ok = run(
+  const status = run(
     ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
     env,
   );
@@ -44,7 +46,7 @@ function test(project: string, env: NodeJS.ProcessEnv): void {
     tally.failed += counts.numFailedTests;
     tally.skipped += counts.numPendingTests + counts.numTodoTests;
     // A file that doesn't load, or a hook that fails, has no failed test to its name.
-    if (!ok && counts.numFailedTests === 0) tally.failed++;
+    if (status !== 0 && counts.numFailedTests === 0) tally.failed++;
   } catch {
     tally.failed++;
   } finally {
@@ -61,15 +63,6 @@ interface VitestCounts {
 
 function printProgress({ program, elapsedSeconds }: BuildProgress): void {
   print(`building ${program} with Go, ${elapsedSeconds} s`);
-}
-
-/** Status 3: there is no cluster to be had here. */
-function runEndToEnd(): void {
-  print("\n== end to end on a cluster with a node, in short");
-  const status = hasKubeNode() ? spawnSync("node", ["test/e2e/main.ts", "--short"], { stdio: "inherit" }).status : 3;
-  tally[status === 0 ? "passed" : status === 3 ? "skipped" : "failed"]++;
-  if (status === 3) print("skipped: no cluster could be brought up here; npm run e2e takes one by KUBECONFIG");
-  else print(`${status === 0 ? "ok" : "FAILED"}: node test/e2e/main.ts --short`);
 }
 
 check("format and lint", ["biome", "ci", "--error-on-warnings", "."]);
@@ -92,7 +85,7 @@ if (process.platform === "linux") check("benchmarks, in short", ["node", "test/b
 
 test("cluster", env);
 
-runEndToEnd();
+check("end to end on a cluster with a node, in short", ["node", "test/e2e/main.ts", "--short"], NO_CLUSTER);
 
 print(`\n${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
 process.exit(tally.failed === 0 ? 0 : 1);

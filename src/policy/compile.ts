@@ -1,4 +1,3 @@
-import type { ValidateFunction } from "ajv";
 import type { FromSchema } from "json-schema-to-ts";
 import { groupResource, isRecord } from "../kube/objects.ts";
 import { InvalidParams, type JudgedOperation, type ResourceRule, type Rule } from "../rules/rule.ts";
@@ -33,19 +32,12 @@ type RawException = ExceptionSchema["spec"];
 
 const KINDS = ["Policy", "Exception", "Enforcement"];
 
-/** Validators are made once for all documents; those of params on first use. */
+/** For all documents of these rules: the schema of a policy is made, and its validator, once. */
 export function createPolicyCompiler(rules: readonly Rule[]): (document: Document) => CompiledDocument {
   const validatePolicy = validatorOf<PolicyDocument>("policy", policySchema(rules));
-  const validateParams = new Map<string, ValidateFunction>();
-
-  function paramsValidator(rule: Rule): ValidateFunction {
-    const validate = validateParams.get(rule.id) ?? validatorOf(`params/${rule.id}`, rule.paramsSchema);
-    validateParams.set(rule.id, validate);
-    return validate;
-  }
 
   function compileParams(document: Document, rule: Rule, params: unknown): Params {
-    const validate = paramsValidator(rule);
+    const validate = validatorOf(`params/${rule.id}`, rule.paramsSchema);
     if (!validate(params)) return { problems: describeErrors(document, "/spec/params", validate.errors ?? []) };
     try {
       return { params: rule.compile ? rule.compile(params) : params, problems: [] };

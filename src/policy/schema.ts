@@ -87,6 +87,25 @@ function metadataOf(nameIsFor: string) {
   } as const;
 }
 
+/** What every document has, around a spec of its own. */
+function documentSchema<const Kind extends string, const Spec extends object>(
+  kind: Kind,
+  nameIsFor: string,
+  spec: Spec,
+) {
+  return {
+    type: "object",
+    additionalProperties: false,
+    required: ["apiVersion", "kind", "metadata", "spec"],
+    properties: {
+      apiVersion: API_VERSION,
+      kind: { const: kind, description: "Kind of document." },
+      metadata: metadataOf(nameIsFor),
+      spec,
+    },
+  } as const;
+}
+
 const EXCEPTION_FIELDS = {
   namespaces: { ...GLOBS, description: "Namespaces by name, `*` stands for any run of characters; without it, all." },
   names: {
@@ -105,181 +124,151 @@ const EXCEPTION_FIELDS = {
 } as const;
 
 /** JSON Schema of an Exception document. */
-export const EXCEPTION_SCHEMA = {
+export const EXCEPTION_SCHEMA = documentSchema("Exception", "Name of the exception; it appears in metrics.", {
   type: "object",
   additionalProperties: false,
-  required: ["apiVersion", "kind", "metadata", "spec"],
+  required: ["policies", "until", "reason"],
+  anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
+  description: "What is let through, and for how long.",
   properties: {
-    apiVersion: API_VERSION,
-    kind: { const: "Exception", description: "Kind of document." },
-    metadata: metadataOf("Name of the exception; it appears in metrics."),
-    spec: {
-      type: "object",
-      additionalProperties: false,
-      required: ["policies", "until", "reason"],
-      anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
-      description: "What is let through, and for how long.",
-      properties: {
-        policies: {
-          type: "array",
-          minItems: 1,
-          uniqueItems: true,
-          items: { type: "string" },
-          description: "Names of the policies that it is about.",
-        },
-        ...EXCEPTION_FIELDS,
-      },
+    policies: {
+      type: "array",
+      minItems: 1,
+      uniqueItems: true,
+      items: { type: "string" },
+      description: "Names of the policies that it is about.",
     },
+    ...EXCEPTION_FIELDS,
   },
-} as const;
+});
 
 /** JSON Schema of an Enforcement document. */
-export const ENFORCEMENT_SCHEMA = {
+export const ENFORCEMENT_SCHEMA = documentSchema("Enforcement", "Name of the document; not used.", {
   type: "object",
   additionalProperties: false,
-  required: ["apiVersion", "kind", "metadata", "spec"],
+  required: ["mode"],
+  description: "How far all policies are in force.",
   properties: {
-    apiVersion: API_VERSION,
-    kind: { const: "Enforcement", description: "Kind of document." },
-    metadata: metadataOf("Name of the document; not used."),
-    spec: {
-      type: "object",
-      additionalProperties: false,
-      required: ["mode"],
-      description: "How far all policies are in force.",
-      properties: {
-        mode: {
-          enum: ENFORCEMENT_MODES,
-          description:
-            "enforce: as the policies say. auditOnly: nothing is refused, Deny warns and is audited. enforceLabelled: as they say in namespaces labelled portcullis.dev/enforce=true, elsewhere as in auditOnly.",
-        },
-      },
+    mode: {
+      enum: ENFORCEMENT_MODES,
+      description:
+        "enforce: as the policies say. auditOnly: nothing is refused, Deny warns and is audited. enforceLabelled: as they say in namespaces labelled portcullis.dev/enforce=true, elsewhere as in auditOnly.",
     },
   },
-} as const;
+});
 
 /**
  * JSON Schema of a Policy document, with `spec.params` left open: each rule's paramsSchema checks those, with its own
  * defaults, once `spec.rule` is known.
  */
 export function policySchema(rules: readonly Rule[]) {
-  return {
+  return documentSchema("Policy", "Name of the policy; it appears in messages, metrics and the audit log.", {
     type: "object",
     additionalProperties: false,
-    required: ["apiVersion", "kind", "metadata", "spec"],
+    required: ["rule"],
+    description: "What the policy asks for.",
     properties: {
-      apiVersion: API_VERSION,
-      kind: { const: "Policy", description: "Kind of document." },
-      metadata: metadataOf("Name of the policy; it appears in messages, metrics and the audit log."),
-      spec: {
+      rule: { enum: rules.map((rule) => rule.id), description: "The rule that judges." },
+      params: { type: "object", default: {}, description: "The rule's parameters." },
+      match: {
         type: "object",
         additionalProperties: false,
-        required: ["rule"],
-        description: "What the policy asks for.",
+        default: {},
+        description: "The requests that the policy is about; without it, all that the rule knows.",
         properties: {
-          rule: { enum: rules.map((rule) => rule.id), description: "The rule that judges." },
-          params: { type: "object", default: {}, description: "The rule's parameters." },
-          match: {
-            type: "object",
-            additionalProperties: false,
-            default: {},
-            description: "The requests that the policy is about; without it, all that the rule knows.",
-            properties: {
-              resources: {
-                type: "array",
-                minItems: 1,
-                uniqueItems: true,
-                items: { type: "string" },
-                description: "Resources as kubectl writes them with their group: `pods`, `deployments.apps`.",
-              },
-              operations: {
-                type: "array",
-                minItems: 1,
-                uniqueItems: true,
-                items: { enum: ["CREATE", "UPDATE"] },
-                description: "CREATE, UPDATE or both.",
-              },
-              namespaces: {
-                type: "object",
-                additionalProperties: false,
-                minProperties: 1,
-                description: "Namespaces by name; `*` stands for any run of characters.",
-                properties: {
-                  include: { ...GLOBS, description: "Only these." },
-                  exclude: { ...GLOBS, description: "Not these." },
-                },
-              },
-              subjects: {
-                type: "object",
-                additionalProperties: false,
-                minProperties: 1,
-                description: "Who asks, in the form of RBAC.",
-                properties: {
-                  include: { ...SUBJECTS, description: "Only these." },
-                  exclude: { ...SUBJECTS, description: "Not these." },
-                },
-              },
-              namespaceSelector: LABEL_SELECTOR,
-              objectSelector: LABEL_SELECTOR,
-            },
-          },
-          mutate: { type: "boolean", description: "Whether the rule may patch; by default as the rule can." },
-          validationActions: {
+          resources: {
             type: "array",
             minItems: 1,
             uniqueItems: true,
-            default: ["Deny"],
-            items: { enum: ["Deny", "Warn", "Audit"] },
-            not: { allOf: [{ contains: { const: "Deny" } }, { contains: { const: "Warn" } }] },
-            description: "What a violation of severity error leads to. Deny and Warn exclude each other.",
+            items: { type: "string" },
+            description: "Resources as kubectl writes them with their group: `pods`, `deployments.apps`.",
           },
-          failurePolicy: {
-            enum: ["Fail", "Ignore"],
-            default: "Fail",
-            description: "What the API server does with a request that the validating webhook can't answer.",
-          },
-          severities: {
-            type: "object",
-            default: {},
-            additionalProperties: { enum: ["error", "warning", "off"] },
-            description: "Other severities for the rule's codes.",
-          },
-          promoteWarnings: {
-            type: "boolean",
-            default: false,
-            description: "Treat violations of severity warning as errors.",
-          },
-          ratchet: {
-            type: "boolean",
-            default: true,
-            description: "Whether an update may keep what was wrong before it; it is then warned of.",
-          },
-          exceptions: {
+          operations: {
             type: "array",
-            default: [],
-            description: "What is let through for a while.",
-            items: {
-              type: "object",
-              additionalProperties: false,
-              required: ["until", "reason"],
-              anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
-              properties: EXCEPTION_FIELDS,
+            minItems: 1,
+            uniqueItems: true,
+            items: { enum: ["CREATE", "UPDATE"] },
+            description: "CREATE, UPDATE or both.",
+          },
+          namespaces: {
+            type: "object",
+            additionalProperties: false,
+            minProperties: 1,
+            description: "Namespaces by name; `*` stands for any run of characters.",
+            properties: {
+              include: { ...GLOBS, description: "Only these." },
+              exclude: { ...GLOBS, description: "Not these." },
             },
           },
-          trustedControllers: {
-            ...USERNAMES,
-            default: [],
-            description: "Accounts, besides kube-system's controllers, whose ownerReferences are believed.",
+          subjects: {
+            type: "object",
+            additionalProperties: false,
+            minProperties: 1,
+            description: "Who asks, in the form of RBAC.",
+            properties: {
+              include: { ...SUBJECTS, description: "Only these." },
+              exclude: { ...SUBJECTS, description: "Not these." },
+            },
           },
-          restoreServiceAccounts: {
-            ...USERNAMES,
-            default: ["system:serviceaccount:velero:velero"],
-            description: "Accounts that restore backups: for them every error is a warning.",
-          },
-          message: { type: "string", minLength: 1, maxLength: 500, description: "Text in front of the rule's own." },
-          runbookURL: { type: "string", pattern: "^https?://", maxLength: 500, description: "Where to read more." },
+          namespaceSelector: LABEL_SELECTOR,
+          objectSelector: LABEL_SELECTOR,
         },
       },
+      mutate: { type: "boolean", description: "Whether the rule may patch; by default as the rule can." },
+      validationActions: {
+        type: "array",
+        minItems: 1,
+        uniqueItems: true,
+        default: ["Deny"],
+        items: { enum: ["Deny", "Warn", "Audit"] },
+        not: { allOf: [{ contains: { const: "Deny" } }, { contains: { const: "Warn" } }] },
+        description: "What a violation of severity error leads to. Deny and Warn exclude each other.",
+      },
+      failurePolicy: {
+        enum: ["Fail", "Ignore"],
+        default: "Fail",
+        description: "What the API server does with a request that the validating webhook can't answer.",
+      },
+      severities: {
+        type: "object",
+        default: {},
+        additionalProperties: { enum: ["error", "warning", "off"] },
+        description: "Other severities for the rule's codes.",
+      },
+      promoteWarnings: {
+        type: "boolean",
+        default: false,
+        description: "Treat violations of severity warning as errors.",
+      },
+      ratchet: {
+        type: "boolean",
+        default: true,
+        description: "Whether an update may keep what was wrong before it; it is then warned of.",
+      },
+      exceptions: {
+        type: "array",
+        default: [],
+        description: "What is let through for a while.",
+        items: {
+          type: "object",
+          additionalProperties: false,
+          required: ["until", "reason"],
+          anyOf: [{ required: ["namespaces"] }, { required: ["names"] }],
+          properties: EXCEPTION_FIELDS,
+        },
+      },
+      trustedControllers: {
+        ...USERNAMES,
+        default: [],
+        description: "Accounts, besides kube-system's controllers, whose ownerReferences are believed.",
+      },
+      restoreServiceAccounts: {
+        ...USERNAMES,
+        default: ["system:serviceaccount:velero:velero"],
+        description: "Accounts that restore backups: for them every error is a warning.",
+      },
+      message: { type: "string", minLength: 1, maxLength: 500, description: "Text in front of the rule's own." },
+      runbookURL: { type: "string", pattern: "^https?://", maxLength: 500, description: "Where to read more." },
     },
-  } as const;
+  });
 }

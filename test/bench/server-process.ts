@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { request } from "node:https";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { findFreePorts } from "../support/free-port.ts";
 import { waitUntil } from "../support/wait.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -30,7 +30,7 @@ const START_LIMIT_MS = 60_000;
 
 /** Returns once it answers. Throws with what it has written when it ends before. */
 export async function startServer(bench: Workbench, server: ServerCommand, probe: Probe): Promise<RunningServer> {
-  const [port = 0, healthPort = 0] = await findFreePorts(2);
+  const [port, healthPort] = await findFreePorts();
   // A file, not a pipe: somebody would have to read it, on the core of the load.
   const logPath = join(bench.directory, "server.log");
   const log = openSync(logPath, "w");
@@ -97,13 +97,4 @@ function isAnswering({ caPem, servername }: Workbench, port: number, { path, bod
     asked.once("error", () => resolve(false));
     asked.end(body);
   });
-}
-
-/** That were free a moment ago, and differ. */
-export async function findFreePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) await once(server.close(), "close");
-  return ports;
 }

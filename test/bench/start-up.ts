@@ -1,10 +1,11 @@
 /** How long the programs take to be of use, and what that takes of memory; each held against the least that there is. */
 import type { ChildProcess } from "node:child_process";
 import { startScriptedApi } from "../init/scripted-api.ts";
+import { findFreePorts } from "../support/free-port.ts";
 import { bundleOf } from "../support/program.ts";
 import { TEAM } from "./policy-sets.ts";
 import { readMemoryMib } from "./process-usage.ts";
-import { endWithThisProcess, findFreePorts, startPinned } from "./server-process.ts";
+import { endWithThisProcess, startPinned } from "./server-process.ts";
 import { type Workbench, writePolicies } from "./workbench.ts";
 
 export interface Start {
@@ -53,7 +54,7 @@ export async function measureStartUp(bench: Workbench, rounds: number): Promise<
 }
 
 async function serverLaunch(bench: Workbench, policyDir: string): Promise<Launch> {
-  const [port = 0, healthPort = 0] = await findFreePorts(2);
+  const [port, healthPort] = await findFreePorts();
   return {
     program: bundleOf("server"),
     env: {

@@ -14,6 +14,7 @@ import { readCertificates } from "../../src/tls/inspect.ts";
 import { issueCertificates } from "../../src/tls/issue.ts";
 import { contextOf, type LogLine } from "../init/init-run.ts";
 import { describeCluster } from "../support/cluster.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { kubectlOrThrow, SHIPPED_POLICIES, waitUntil } from "../support/installation.ts";
 import { settleRssKib, startClientAlone } from "../support/memory.ts";
 import { type Program, startProgram } from "../support/program.ts";
@@ -249,12 +250,4 @@ async function isHealthy(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -10,11 +10,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Environment } from "../support/control-plane/machine.ts";
 import { type ImageConfig, type ImageFile, listImageFiles, readImageConfig } from "./image-archive.ts";
+import { KUBE_NODE } from "./kube-node.ts";
 
 const execute = promisify(execFile);
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const KUBE_NODE = fileURLToPath(new URL("../../../shared/kube-node", import.meta.url));
 
 /** What the Dockerfile asks for if it isn't told otherwise, by the name under which it is kept. */
 const NODE_IMAGE = "docker.io/library/node:24-bookworm-slim";

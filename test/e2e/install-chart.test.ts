@@ -6,7 +6,7 @@ import { amounts, describeE2e, hasHelm } from "./support/cluster.ts";
 import { describeTimes, PORTCULLIS, waitForRollout, waitUntilEnforcing } from "./support/enforcing.ts";
 import { helmOrThrow } from "./support/helm.ts";
 import { wipe } from "./support/installed.ts";
-import { podNames } from "./support/pods.ts";
+import { expectOthers, podNames } from "./support/pods.ts";
 import { expectNothingLeft } from "./support/removed.ts";
 
 describeE2e("helm install manifests/chart", (cluster) => {
@@ -49,11 +49,7 @@ describeE2e("helm install manifests/chart", (cluster) => {
         await waitForRollout(cluster());
       };
       expectNoneLost(await whileBusy(cluster(), "chart: upgrade", work));
-      const after = await podNames(cluster());
-      expect(
-        after.filter((name) => before.includes(name)),
-        "control: it was a rollout",
-      ).toEqual([]);
+      await expectOthers(cluster(), before);
     });
 
     it("and is uninstalled: nobody's write is refused, and nothing is left", async () => {

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const KUBE_NODE = fileURLToPath(new URL("../../../shared/kube-node", import.meta.url));
+/** Exit status of main.ts where none is to be had: nothing follows from that for portcullis. */
+export const NO_CLUSTER = 3;
 const MAX_CLUSTERS = 10;
 
 export interface KubeNode {

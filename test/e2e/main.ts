@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { createCleanups } from "../support/cleanups.ts";
 import { obtainHelm } from "../support/control-plane/find-helm.ts";
 import { describeThisMachine, findOnPath } from "../support/control-plane/machine.ts";
 import { gainAccess } from "./access.ts";
 import { buildImage, loadImage } from "./image.ts";
-import { hasKubeNode, type KubeNode, startKubeNode } from "./kube-node.ts";
+import { hasKubeNode, type KubeNode, NO_CLUSTER, startKubeNode } from "./kube-node.ts";
 import { OLDEST_VERSION } from "./oldest.ts";
 import { formatTable, readReport } from "./report.ts";
 import { runScenarios } from "./run-scenarios.ts";
@@ -42,21 +43,7 @@ const OPTIONS = {
 
 type Options = ReturnType<typeof readArguments>;
 
-/** Exit status; test/run.ts counts it as skipped. */
-const NO_CLUSTER = 3;
-
-/** Undone in reverse order at the end, however it comes. */
-const cleanups: (() => Promise<void> | void)[] = [];
-
-async function cleanUp(): Promise<void> {
-  for (const undo of cleanups.splice(0).reverse()) {
-    try {
-      await undo();
-    } catch (error) {
-      print(String(error));
-    }
-  }
-}
+const cleanups = createCleanups(print);
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -119,7 +106,7 @@ async function provideCluster({ oldest, keep }: Options, directory: string): Pro
     return { kubeconfigPath: KUBECONFIG, kubectl, image: E2E_IMAGE };
   }
   if (!hasKubeNode())
-    throw new UsageError("no cluster: KUBECONFIG is not set, and there are no scripts to bring one up");
+    throw new NoClusterError("no cluster: KUBECONFIG is not set, and there are no scripts to bring one up");
   const cluster = bringUp(oldest ? OLDEST_VERSION : undefined);
   if (!keep) cleanups.push(cluster.stop);
   const image = await buildImage({ directory });
@@ -161,19 +148,6 @@ function readNumber(option: string, text: string, least: number): number {
 // npm puts the path of its own node there; the scripts that bring up a cluster take it for the node's name.
 delete process.env.NODE;
 
-let interrupted = false;
-
-for (const [signal, status] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const) {
-  process.once(signal, () => {
-    interrupted = true;
-    void cleanUp().then(() => process.exit(status));
-  });
-}
-
 let status: number;
 try {
   const options = readArguments();
@@ -181,12 +155,14 @@ try {
   if (options.help) process.stdout.write(USAGE);
   else status = await main(options);
 } catch (error) {
-  // Ctrl-C reaches the children too: what then fails is no news, and the handler above is at work.
-  if (interrupted) await new Promise(() => {});
+  await cleanups.unlessInterrupted();
   const isUsage =
     error instanceof UsageError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
-  process.stderr.write(`${isUsage ? `${(error as Error).message}\n\n${USAGE}` : (error as Error).stack}\n`);
-  status = isUsage ? 2 : error instanceof NoClusterError ? NO_CLUSTER : 1;
+  const { message, stack } = error as Error;
+  const hint = "Set KUBECONFIG and E2E_IMAGE to take a cluster of yours; --help says more.";
+  const isNoCluster = error instanceof NoClusterError;
+  process.stderr.write(`${isUsage ? `${message}\n\n${USAGE}` : isNoCluster ? `${message}\n${hint}` : stack}\n`);
+  status = isUsage ? 2 : isNoCluster ? NO_CLUSTER : 1;
 }
-await cleanUp();
+await cleanups.run();
 process.exit(status);

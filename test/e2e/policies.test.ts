@@ -8,7 +8,7 @@ import { describeE2e, hasHelm } from "./support/cluster.ts";
 import { isEnforcing, LIMIT_MS, waitForRollout } from "./support/enforcing.ts";
 import { ensureKustomized } from "./support/installed.ts";
 import { writeKustomization } from "./support/kustomize.ts";
-import { podNames } from "./support/pods.ts";
+import { expectOthers, podNames } from "./support/pods.ts";
 
 const NAMESPACE = "portcullis-e2e-elsewhere";
 
@@ -56,11 +56,7 @@ describeE2e("policies", (cluster) => {
         await waitForRollout(cluster());
       };
       expectNoneLost(await whileBusy(cluster(), `${way}: a policy more, and back`, work));
-      const after = await podNames(cluster());
-      expect(
-        after.filter((name) => before.includes(name)),
-        "control: they were rolled out",
-      ).toEqual([]);
+      await expectOthers(cluster(), before);
     });
 
     it("that are broken stop the rollout, and enforcement goes on", async () => {

@@ -5,7 +5,7 @@ import { expectNoneLost, whileBusy } from "./support/busy.ts";
 import { amounts, describeE2e } from "./support/cluster.ts";
 import { PORTCULLIS, waitForRollout } from "./support/enforcing.ts";
 import { ensureKustomized, wipe } from "./support/installed.ts";
-import { drain, killPods, podNames, scaleTo } from "./support/pods.ts";
+import { drain, expectOthers, killPods, podNames, scaleTo } from "./support/pods.ts";
 
 const { renewals, restarts, disruptions, controls } = amounts ?? FORMS.short;
 /** 0 among them is fewer than one in 1,000, with 95 % confidence. */
@@ -26,11 +26,7 @@ describeE2e("no write fails under 50 a second, failurePolicy Fail, while", (clus
       };
       const minCalls = restarts >= 10 ? MIN_CALLS_OF_TEN : 0;
       expectNoneLost(await whileBusy(cluster(), told(`rollout restart, ${restarts} times`), work, { minCalls }));
-      const after = await podNames(cluster());
-      expect(
-        after.filter((name) => before.includes(name)),
-        "control: they are others now",
-      ).toEqual([]);
+      await expectOthers(cluster(), before);
     });
 
     it.runIf(disruptions)("is scaled from 2 to 5 and back", async () => {

@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { writePair } from "../../src/tls/files.ts";
 import { issueCertificates } from "../../src/tls/issue.ts";
+import { findFreePorts } from "../support/free-port.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const START_LIMIT_MS = 30_000;
@@ -124,15 +124,6 @@ function keepEnd(stream: NodeJS.ReadableStream, keptCharacters: number): () => s
     if (text.length > 10 * keptCharacters) text = text.slice(-keptCharacters);
   });
   return () => text.slice(-keptCharacters);
-}
-
-/** Two that were free a moment ago, and differ. */
-async function findFreePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
-  const [first, second] = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) await once(server.close(), "close");
-  return [first ?? 0, second ?? 0];
 }
 
 async function untilReady(target: Target): Promise<void> {

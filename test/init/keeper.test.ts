@@ -4,17 +4,10 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { runKeeper } from "../../init/keeper/keeper.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { openApi } from "./init-run.ts";
 import { type PreparedKeeper, prepareKeeper } from "./keeper-run.ts";
 import type { ScriptedApi } from "./scripted-api.ts";
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The status and the text; 0 when nobody listens. */
 function ask(port: number, path: string): Promise<{ readonly status: number; readonly body: string }> {

@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rules } from "../../src/rules/index.ts";
+import { renderPrometheusRule } from "../monitoring/rules.ts";
 import { casesOf } from "../support/cases.ts";
 import { CHART_README, renderChartReadme } from "./generated/chart-values.ts";
 import { renderConfiguration } from "./generated/configuration-page.ts";
@@ -19,6 +20,7 @@ export const GENERATED_DOCS: Readonly<Record<string, () => string>> = {
   "docs/errors.md": renderErrors,
   "docs/rules.md": () => renderRules(rules, casesOf),
   [CHART_README]: renderChartReadme,
+  "manifests/monitoring/prometheusrule.yaml": renderPrometheusRule,
   "manifests/policy.schema.json": () => renderPolicySchema(rules),
 };
 

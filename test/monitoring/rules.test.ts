@@ -15,7 +15,7 @@ const sections = new Map(
     .map((section) => [section.split("\n")[0] ?? "", section]),
 );
 
-it("prometheusrule.yaml is rules.yaml below a head: else run `node test/monitoring/generate.ts`", () => {
+it("prometheusrule.yaml is rules.yaml below a head: else run `npm run docs`", () => {
   const rendered = readSource("manifests/monitoring/prometheusrule.yaml");
   expect(rendered).toBe(renderPrometheusRule());
   expect(parse(rendered).spec).toEqual(ruleFile);

@@ -22,7 +22,7 @@ const text = readSource("manifests/monitoring/rules.yaml");
 export const ruleFile: RuleFile = parse(text);
 export const alerts: readonly AlertRule[] = ruleFile.groups.flatMap(({ rules }) => rules);
 
-const HEAD = `# Made from rules.yaml by \`node test/monitoring/generate.ts\`.
+const HEAD = `# Made from rules.yaml by \`npm run docs\`.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request as httpsRequest } from "node:https";
-import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { findFreePorts } from "./free-port.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const START_LIMIT_MS = 15_000;
@@ -88,18 +88,6 @@ export async function startServer(
     signal: (name) => child.kill(name),
     readStdout,
   };
-}
-
-/** Two that were free a moment ago, and differ. */
-async function findFreePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  const ports: number[] = [];
-  for (const server of servers) {
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    ports.push((server.address() as AddressInfo).port);
-  }
-  for (const server of servers) await once(server.close(), "close");
-  return [ports[0] ?? 0, ports[1] ?? 0];
 }
 
 /** One review, on a new connection that the client would keep, as the API server does, or on one of `keptBy`. */

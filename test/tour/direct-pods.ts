@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { issueCheckedPair } from "../../init/certificates/issue.ts";
 import { writePair } from "../../src/tls/files.ts";
 import { serverName } from "../../src/tls/profile.ts";
+import { findFreePorts } from "../support/free-port.ts";
 import { SHIPPED_POLICIES, waitUntil } from "../support/installation.ts";
 import { type Program, startProgram } from "../support/program.ts";
 import type { DirectTarget } from "./direct-stage.ts";
@@ -43,7 +42,7 @@ export async function startDirectPods(directory: string): Promise<DirectPods> {
       } as const;
       const pair = issueCheckedPair(order);
       writePair(certDir, pair, now);
-      const [port, healthPort] = [await findFreePort(), await findFreePort()];
+      const [port, healthPort] = await findFreePorts();
       const server = startProgram("server", {
         CERT_DIR: certDir,
         POLICY_DIR: SHIPPED_POLICIES,
@@ -60,13 +59,4 @@ export async function startDirectPods(directory: string): Promise<DirectPods> {
       return { port, caPem: pair.caPem, servername: serverName(names.service, names.namespace) };
     },
   };
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
+import { createCleanups } from "../support/cleanups.ts";
 import { obtainAssets } from "../support/control-plane/build-assets.ts";
 import { obtainHelm } from "../support/control-plane/find-helm.ts";
 import type { BuildProgress } from "../support/control-plane/go-build.ts";
@@ -34,19 +35,14 @@ interface Options {
   readonly json: boolean;
 }
 
-/** Undone in reverse order when the tour ends, however it ends. */
-const cleanups: (() => Promise<void>)[] = [];
-
-async function cleanUp(): Promise<void> {
-  for (const undo of cleanups.splice(0).reverse()) await undo().catch((error: unknown) => print(String(error)));
-}
-
 let report: NodeJS.WritableStream = process.stdout;
 
 /** For people: on stdout, unless --json needs that for the result. */
 function print(line: string): void {
   report.write(`${line}\n`);
 }
+
+const cleanups = createCleanups(print);
 
 async function main({ once, json }: Options): Promise<number> {
   if (json) report = process.stderr;
@@ -124,19 +120,6 @@ function printProgress({ program, elapsedSeconds }: BuildProgress): void {
   latestProgress = line;
 }
 
-let interrupted = false;
-
-for (const [signal, status] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const) {
-  process.once(signal, () => {
-    interrupted = true;
-    void cleanUp().then(() => process.exit(status));
-  });
-}
-
 let options: Options & { readonly help: boolean };
 try {
   const flags = {
@@ -157,10 +140,9 @@ let status: number;
 try {
   status = await main(options);
 } catch (error) {
-  // Ctrl-C reaches the children too: what then fails is no news, and the handler above is at work.
-  if (interrupted) await new Promise(() => {});
+  await cleanups.unlessInterrupted();
   print(styleText("red", error instanceof Error ? (error.stack ?? error.message) : String(error)));
   status = 1;
 }
-await cleanUp();
+await cleanups.run();
 process.exit(status);

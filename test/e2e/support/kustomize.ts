@@ -1,10 +1,8 @@
 /** Installation as manifests/README.md has it: a kustomization of one's own on top of ours, and `kubectl apply -k`. */
 import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { MANIFESTS } from "../../support/kustomize.ts";
 import type { E2eCluster } from "./cluster.ts";
-
-const MANIFESTS = fileURLToPath(new URL("../../../manifests", import.meta.url));
 
 export interface KustomizeOptions {
   /** Files of policies, over or beside those that ship. */

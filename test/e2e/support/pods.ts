@@ -1,4 +1,5 @@
 /** The server's Pods. */
+import { expect } from "vitest";
 import { waitUntil } from "../../support/wait.ts";
 import type { E2eCluster } from "./cluster.ts";
 import { LIMIT_MS, PORTCULLIS, waitForRollout } from "./enforcing.ts";
@@ -10,6 +11,13 @@ export async function podNames({ run }: E2eCluster): Promise<readonly string[]> 
   const { items } = JSON.parse(await run(["get", "pods", ...SERVERS, "-o", "json"]));
   const live = items.filter(({ metadata }: Item) => metadata.deletionTimestamp === undefined);
   return live.map(({ metadata }: Item) => metadata.name).toSorted();
+}
+
+/** None of `before` is left. */
+export async function expectOthers(cluster: E2eCluster, before: readonly string[]): Promise<void> {
+  const after = await podNames(cluster);
+  const left = after.filter((name) => before.includes(name));
+  expect(left, "control: the Pods are others now").toEqual([]);
 }
 
 interface Item {
