@@ -6,6 +6,7 @@ import { readPolicyFiles } from "./policy/load.ts";
 import { registrationHash } from "./registration/desired.ts";
 import { rules } from "./rules/index.ts";
 import { createAdmissionListener, createHealthListener } from "./server/app.ts";
+import { createBatch } from "./server/batch.ts";
 import { checkCallers } from "./server/caller.ts";
 import { connectionsOf } from "./server/connections.ts";
 import { watchEventLoop } from "./server/event-loop.ts";
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
       metrics,
       logger,
       load,
+      batch: createBatch(),
       mayLog: limitLogRate(),
       checkCaller: clientCa && checkCallers(clientNames),
       now,

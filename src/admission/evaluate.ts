@@ -10,6 +10,16 @@ import { type Match, namespaceOf } from "./match.ts";
 import { judgePolicyFiles } from "./policy-files.ts";
 import type { AdmissionRequest, Call, Effect, JudgedViolation, Outcome } from "./types.ts";
 
+/** A request, and what of it every policy is told. */
+interface Asked {
+  readonly call: Call;
+  readonly operation: JudgedOperation;
+  readonly request: AdmissionRequest;
+  readonly object: KubernetesObject;
+  /** `deployments.apps`, `pods`. */
+  readonly resource: string;
+}
+
 const REFUSED = { allowed: false, judged: [], patches: [] } as const;
 
 export function evaluate(call: Call, matched: Match, request: AdmissionRequest): Outcome {
@@ -18,26 +28,19 @@ export function evaluate(call: Call, matched: Match, request: AdmissionRequest):
   if (matched.kind === "skip") return { allowed: true, judged: [], patches: [], skipped: matched.reason };
   const { object } = request;
   if (!object) throw new Error("decode lets no CREATE or UPDATE without an object through");
-  return call.phase === "mutate"
-    ? mutate(call, matched.operation, matched.policies, request, object)
-    : validate(call, matched.operation, matched.policies, request, object);
+  const resource = groupResource(request.resource);
+  const asked: Asked = { call, operation: matched.operation, request, object, resource };
+  return call.phase === "mutate" ? mutate(asked, matched.policies) : validate(asked, matched.policies);
 }
 
 /** Each policy sees the object as the ones before it leave it, so that their patches can be sent as one. */
-function mutate(
-  call: Call,
-  operation: JudgedOperation,
-  policies: readonly Policy[],
-  request: AdmissionRequest,
-  object: KubernetesObject,
-): Outcome {
+function mutate(asked: Asked, policies: readonly Policy[]): Outcome {
   const patches: JsonPatchOperation[] = [];
   const notices: string[] = [];
-  let current = object;
+  let current = asked.object;
   for (const policy of policies) {
-    checkDeadline(call);
-    const input = ruleInput(call, operation, policy, request, current, request.oldObject);
-    const verdict = ask(policy.rule, { ...input, patchesOnly: true });
+    checkDeadline(asked.call);
+    const verdict = ask(policy.rule, ruleInput(asked, policy, current, asked.request.oldObject, true));
     if (verdict.patches.length === 0) continue;
     const patched = applyPatches(current, verdict.patches);
     // Refused by the API server, it would be our doing. As it is, it is judged by the validating webhook.
@@ -51,23 +54,18 @@ function mutate(
   return { allowed: true, judged: [], patches, ...(notices.length > 0 ? { notices } : {}) };
 }
 
-function validate(
-  call: Call,
-  operation: JudgedOperation,
-  policies: readonly Policy[],
-  request: AdmissionRequest,
-  object: KubernetesObject,
-): Outcome {
+function validate(asked: Asked, policies: readonly Policy[]): Outcome {
+  const { call, request, object } = asked;
   const judged: JudgedViolation[] = [];
   for (const policy of policies) {
     checkDeadline(call);
-    const violations = violationsOf(policy, ruleInput(call, operation, policy, request, object, request.oldObject));
+    const violations = violationsOf(policy, ruleInput(asked, policy, object, request.oldObject));
     if (violations.length === 0) continue;
-    const before = fingerprintsBefore(call, operation, policy, request);
+    const before = fingerprintsBefore(asked, policy);
     for (const violation of violations) {
       const severity = severityOf(policy, violation);
       if (severity === "off") continue;
-      const exception = exceptionFrom(call, policy, request, object, violation);
+      const exception = exceptionFrom(asked, policy, violation);
       const wanted = effectOf(policy, severity, request.username);
       // A policy that only audits stays silent about what was wrong before, too.
       const effect = wanted !== "audit" && before.has(fingerprint(violation)) ? "existing" : wanted;
@@ -93,10 +91,8 @@ function violationsOf({ rule }: Policy, input: RuleInput<unknown>): readonly Vio
 }
 
 function exceptionFrom(
-  { now }: Call,
+  { call: { now }, request, object }: Asked,
   { exceptions }: Policy,
-  request: AdmissionRequest,
-  object: KubernetesObject,
   { code }: Violation,
 ): PolicyException | undefined {
   if (exceptions.length === 0) return undefined;
@@ -104,14 +100,10 @@ function exceptionFrom(
 }
 
 /** The ratchet: what the old object violates already is not a reason to refuse the new one. */
-function fingerprintsBefore(
-  call: Call,
-  operation: JudgedOperation,
-  policy: Policy,
-  request: AdmissionRequest,
-): ReadonlySet<string> {
-  if (operation !== "UPDATE" || !request.oldObject || !policy.ratchet) return NOTHING_BEFORE;
-  const { violations } = ask(policy.rule, ruleInput(call, operation, policy, request, request.oldObject, undefined));
+function fingerprintsBefore(asked: Asked, policy: Policy): ReadonlySet<string> {
+  const { oldObject } = asked.request;
+  if (asked.operation !== "UPDATE" || !oldObject || !policy.ratchet) return NOTHING_BEFORE;
+  const { violations } = ask(policy.rule, ruleInput(asked, policy, oldObject, undefined));
   return new Set(violations.map(fingerprint));
 }
 
@@ -149,26 +141,22 @@ function ask(rule: Rule, input: RuleInput<unknown>): Verdict {
 }
 
 function ruleInput(
-  call: Call,
-  operation: JudgedOperation,
+  { call, operation, request, resource }: Asked,
   policy: Policy,
-  request: AdmissionRequest,
   object: KubernetesObject,
   oldObject: KubernetesObject | undefined,
+  patchesOnly?: boolean,
 ): RuleInput<unknown> {
+  const { kind, namespace, username } = request;
+  const trustedController = isTrustedController(username, policy.trustedControllers);
   return {
     operation,
     object,
-    ...(oldObject ? { oldObject } : {}),
-    request: {
-      resource: groupResource(request.resource),
-      kind: request.kind,
-      namespace: request.namespace,
-      username: request.username,
-      trustedController: isTrustedController(request.username, policy.trustedControllers),
-    },
+    oldObject,
+    request: { resource, kind, namespace, username, trustedController },
     now: call.now,
     params: policy.params,
     mutate: policy.mutate,
+    patchesOnly,
   };
 }

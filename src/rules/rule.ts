@@ -58,14 +58,14 @@ export interface RuleInput<Params> {
   readonly operation: JudgedOperation;
   readonly object: KubernetesObject;
   /** Present on UPDATE, except when the ratchet judges the old object by itself. */
-  readonly oldObject?: KubernetesObject;
+  readonly oldObject?: KubernetesObject | undefined;
   readonly request: RuleRequest;
   readonly now: Date;
   readonly params: Params;
   /** Whether the policy lets this rule patch: a rule doesn't report what its own patch repairs. */
   readonly mutate: boolean;
   /** Nobody will look at the violations: they may be left out. */
-  readonly patchesOnly?: boolean;
+  readonly patchesOnly?: boolean | undefined;
 }
 
 export interface PrefilterQuery<Params> {

@@ -7,6 +7,7 @@ import type { PolicyIndex } from "../policy/policy-index.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallError, Metrics } from "../telemetry/metrics.ts";
 import type { AdmissionPath } from "./admission-path.ts";
+import type { Batch } from "./batch.ts";
 import type { CallerCheck, CallerRefusal } from "./caller.ts";
 import { MAX_BODY_BYTES, RETRY_AFTER_SECONDS } from "./limits.ts";
 import type { Load, ShedReason } from "./load.ts";
@@ -21,6 +22,7 @@ export interface AdmissionContext {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly load: Load;
+  readonly batch: Batch;
   readonly mayLog: LogRate;
   /** Absent: everybody is answered. */
   readonly checkCaller?: CallerCheck | undefined;
@@ -46,23 +48,58 @@ export function admit(
     return;
   }
   readBody(request, load, (body, byteCount) => {
-    try {
-      if (body.kind === "aborted") context.metrics.failed(path.phase, "aborted");
-      else if (body.kind === "no-room") shed(context, path, "bytes", request, response);
-      else {
-        const answer =
-          body.kind === "read" ? judge(context, path, receivedAtMs, body.bytes, policies) : refusalOf(body);
-        if ("error" in answer) fail(context, path, answer, request, response);
-        else sendVerdict(response, answer, context.isDraining());
-      }
-    } catch (error) {
-      // What goes wrong with one call must end that call, never the process.
-      context.logger.error({ error: error instanceof Error ? error.name : typeof error }, "answering a review failed");
-      response.destroy();
-    } finally {
-      load.end(byteCount);
-    }
+    let answer: Answer | undefined;
+    context.batch.add({
+      byteCount,
+      judge: () =>
+        guard(context, response, () => {
+          answer = answerTo(context, path, receivedAtMs, body, policies);
+        }),
+      send: () => {
+        guard(context, response, () => {
+          if (answer) send(context, path, answer, request, response);
+        });
+        load.end(byteCount);
+      },
+    });
   });
+}
+
+/** What goes wrong with one call must end that call, never the process. */
+function guard({ logger }: AdmissionContext, response: ServerResponse, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    logger.error({ error: error instanceof Error ? error.name : typeof error }, "answering a review failed");
+    response.destroy();
+  }
+}
+
+/** "aborted": nobody is there to be answered. */
+type Answer = AdmissionReview | CallFailure | "aborted" | "no-room";
+
+function answerTo(
+  context: AdmissionContext,
+  path: AdmissionPath,
+  receivedAtMs: number,
+  body: Body,
+  policies: PolicyIndex,
+): Answer {
+  if (body.kind === "read") return judge(context, path, receivedAtMs, body.bytes, policies);
+  return body.kind === "aborted" || body.kind === "no-room" ? body.kind : refusalOf(body);
+}
+
+function send(
+  context: AdmissionContext,
+  path: AdmissionPath,
+  answer: Answer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (answer === "aborted") context.metrics.failed(path.phase, "aborted");
+  else if (answer === "no-room") shed(context, path, "bytes", request, response);
+  else if ("error" in answer) fail(context, path, answer, request, response);
+  else sendVerdict(response, answer, context.isDraining());
 }
 
 /** Why a call gets no verdict. */

@@ -50,3 +50,7 @@ export const DEFAULT_DEADLINE_MS = 10_000;
 
 /** The largest timeoutSeconds of a webhook. */
 export const MAX_DEADLINE_MS = 30_000;
+
+/** Calls that are judged together at most, and bytes of their bodies: those who came first wait for the others. */
+export const BATCH_CALLS = 16;
+export const BATCH_BYTES = 256 * 1024;

@@ -14,6 +14,7 @@ import type { Phase, Policy } from "../../src/policy/policy.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { createAdmissionListener } from "../../src/server/app.ts";
+import { createBatch } from "../../src/server/batch.ts";
 import { checkCallers } from "../../src/server/caller.ts";
 import { type AdmissionServerOptions, createAdmissionServer, listen } from "../../src/server/listen.ts";
 import { createLoad, type Load } from "../../src/server/load.ts";
@@ -96,6 +97,7 @@ export async function serve(
       metrics,
       logger,
       load,
+      batch: createBatch(),
       mayLog: limitLogRate(),
       checkCaller: clients && checkCallers(clients.names),
       now: () => now,
