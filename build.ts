@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import { default as standaloneCode } from "ajv/dist/standalone/index.js";
-import { build, type Plugin } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 import { ENFORCEMENT_SCHEMA, EXCEPTION_SCHEMA, policySchema } from "./src/policy/schema.ts";
 import { rules } from "./src/rules/index.ts";
 import {
@@ -85,12 +85,26 @@ const requiredBuiltins: Plugin = {
   },
 };
 
-/** Express loads it to hand it on. We read bodies ourselves, and its tables of encodings are a quarter of the bundle. */
-const noBodyParser: Plugin = {
-  name: "no-body-parser",
+/** What packages load and our use of them never calls, by file, and what stands there instead: a fifth of the server's bundle. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  // Express hands it on. We read bodies ourselves.
+  "body-parser/index.js": "{}",
+  // Every type there is, for files that nobody serves. These are those of our answers.
+  "mime-db/index.js": JSON.stringify({ "application/json": { charset: "UTF-8" }, "text/plain": {} }),
+  // Express and what it is made of trace themselves, if DEBUG is set.
+  "debug/src/index.js": "() => () => {}",
+  "prom-client/lib/cluster.js": "{}",
+  "prom-client/lib/defaultMetrics.js": "{}",
+  "prom-client/lib/pushgateway.js": "{}",
+};
+
+const LEFT_OUT_PATH = new RegExp(`(?:^|/)node_modules/(${Object.keys(LEFT_OUT).join("|")})$`);
+
+const leftOut: Plugin = {
+  name: "left-out",
   setup({ onLoad }) {
-    onLoad({ filter: /\/node_modules\/body-parser\/index\.js$/ }, () => ({
-      contents: "module.exports = {};",
+    onLoad({ filter: LEFT_OUT_PATH }, ({ path }) => ({
+      contents: `module.exports = ${LEFT_OUT[LEFT_OUT_PATH.exec(path)?.[1] ?? ""]};`,
       loader: "js",
     }));
   },
@@ -115,7 +129,7 @@ if (import.meta.main) {
       js: "import { createRequire as portcullisCreateRequire } from 'node:module'; const require = portcullisCreateRequire(import.meta.url);",
     },
   } as const;
-  const plugins = [requiredBuiltins, noBodyParser];
+  const plugins = [requiredBuiltins, leftOut];
   const builds = await Promise.all([
     // Its names stay, for the stacks in its log.
     build({
@@ -132,7 +146,11 @@ if (import.meta.main) {
       plugins: [...plugins, precompiledValidators(SCHEMAS.init)],
     }),
   ]);
-  const outputs = Object.assign({}, ...builds.map((result) => result.metafile.outputs));
+  const outputs: Metafile["outputs"] = Object.assign({}, ...builds.map((result) => result.metafile.outputs));
+  // Nothing in the bundles is theirs.
+  for (const output of Object.values(outputs)) {
+    for (const path of Object.keys(output.inputs)) if (LEFT_OUT_PATH.test(path)) delete output.inputs[path];
+  }
   const inputs = Object.assign({}, ...builds.map((result) => result.metafile.inputs));
   if (metafile !== undefined) writeFileSync(metafile, JSON.stringify({ inputs, outputs }));
 }

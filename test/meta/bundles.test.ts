@@ -28,7 +28,7 @@ interface Metafile {
 const FOR_INIT = ["@kubernetes/client-node", "undici", "node-forge", "src/cluster"];
 
 /** What debug and ws look for in a try block, and do without. */
-const OPTIONAL = ["bufferutil", "supports-color", "utf-8-validate"];
+const OPTIONAL = ["bufferutil", "utf-8-validate"];
 
 /** Wrong in many ways, wherever a schema looks. */
 const FAULTY = {
