@@ -2,12 +2,19 @@
 import { policyOf } from "./policy-sets.ts";
 import { DEPLOYMENT } from "./reviews.ts";
 
-export const WAYS = ["no webhook", "bare webhook", "portcullis", "ValidatingAdmissionPolicy"] as const;
+export const WAYS = [
+  "no webhook",
+  "bare webhook",
+  "bare webhook, our matchConditions",
+  "portcullis",
+  "ValidatingAdmissionPolicy",
+] as const;
 export type Way = (typeof WAYS)[number];
 
 export const NAMESPACES: Readonly<Record<Way, string>> = {
   "no webhook": "bench-none",
   "bare webhook": "bench-bare",
+  "bare webhook, our matchConditions": "bench-bare-conditions",
   portcullis: "bench-ours",
   ValidatingAdmissionPolicy: "bench-policy",
 };
@@ -42,22 +49,36 @@ export function serviceOf(name: string, namespace: string, clusterIP: string, po
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { clusterIP, ports: [{ port }] } };
 }
 
-export function bareWebhook(service: string, namespace: string, port: number, caPem: string): object {
-  const webhook = {
-    name: BARE_WEBHOOK,
+export interface BareWebhooks {
+  readonly service: string;
+  readonly namespace: string;
+  readonly port: number;
+  readonly caPem: string;
+  /** Of ours: what the API server evaluates before it calls us. */
+  readonly matchConditions: readonly object[];
+}
+
+export function bareWebhooks({ service, namespace, port, caPem, matchConditions }: BareWebhooks): object {
+  const webhookOf = (name: string, way: Way, conditions: readonly object[]) => ({
+    name,
     admissionReviewVersions: ["v1"],
     sideEffects: "None",
     failurePolicy: "Fail",
     timeoutSeconds: 10,
     rules: [DEPLOYMENTS],
-    namespaceSelector: selectorOf(NAMESPACES["bare webhook"]),
+    namespaceSelector: selectorOf(NAMESPACES[way]),
+    matchConditions: conditions,
     clientConfig: {
       service: { name: service, namespace, path: "/validate", port },
       caBundle: Buffer.from(caPem).toString("base64"),
     },
-  };
+  });
+  const webhooks = [
+    webhookOf(BARE_WEBHOOK, "bare webhook", []),
+    webhookOf(`conditional.${BARE_WEBHOOK}`, "bare webhook, our matchConditions", matchConditions),
+  ];
   const metadata = { name: "bare" };
-  return { apiVersion: API_VERSION, kind: "ValidatingWebhookConfiguration", metadata, webhooks: [webhook] };
+  return { apiVersion: API_VERSION, kind: "ValidatingWebhookConfiguration", metadata, webhooks };
 }
 
 export function admissionPolicy(): readonly object[] {

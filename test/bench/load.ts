@@ -4,7 +4,6 @@
  */
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createAnswerCheck, type Expected } from "./expected.ts";
-import { quantile } from "./figures.ts";
 import { readCpuSeconds } from "./process-usage.ts";
 
 export interface LoadOrder {
@@ -21,16 +20,13 @@ export interface LoadOrder {
   readonly serverPid: number;
 }
 
+/** What was seen after the warm-up. */
 export interface LoadResult {
-  readonly answers: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
+  readonly latenciesMs: readonly number[];
+  readonly seconds: number;
   /** Of the server, user and system. */
-  readonly cpuMicrosecondsAnAnswer: number;
-  /** 1: the load has used all of its core, and the figures are its own. */
-  readonly loadCpuShare: number;
+  readonly serverCpuSeconds: number;
+  readonly loadCpuSeconds: number;
   /** What was wrong with answers, of the warm-up too, and how often. */
   readonly wrong: Readonly<Record<string, number>>;
 }
@@ -109,23 +105,13 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   await pause(order.seconds);
   measuring = false;
   const seconds = (performance.now() - startMs) / 1000;
-  const cpuSeconds = readCpuSeconds(order.serverPid) - serverCpu;
+  const serverCpuSeconds = readCpuSeconds(order.serverPid) - serverCpu;
   const { user, system } = process.cpuUsage(ownCpu);
   stopping = true;
   // One connection that has stalled among others that go on is found here.
   await Promise.race([asking, watching]).finally(() => clearInterval(watch));
 
-  const sorted = Float64Array.from(latenciesMs).sort();
-  return {
-    answers: sorted.length,
-    perSecond: sorted.length / seconds,
-    p50Ms: quantile(sorted, 0.5),
-    p99Ms: quantile(sorted, 0.99),
-    p999Ms: quantile(sorted, 0.999),
-    cpuMicrosecondsAnAnswer: (cpuSeconds * 1e6) / sorted.length,
-    loadCpuShare: (user + system) / 1e6 / seconds,
-    wrong,
-  };
+  return { latenciesMs, seconds, serverCpuSeconds, loadCpuSeconds: (user + system) / 1e6, wrong };
 }
 
 function open(options: ConnectionOptions): Promise<TLSSocket> {

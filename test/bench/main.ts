@@ -117,7 +117,7 @@ function notesOf({ parts, short, pace }: BenchOptions, { cores, go, peprDirector
   const notes = [
     `Node ${process.version} on ${machine.length} x ${machine[0]?.model.trim()}, ${new Date().toISOString().slice(0, 10)}`,
     cores.note,
-    `rounds: ${rounds}; a measurement takes ${seconds} s, after ${warmUpSeconds} s of warm-up`,
+    `rounds: ${rounds}; ${seconds} s of each server in turns of half a second, after ${warmUpSeconds} s of warm-up`,
   ];
   if (parts.includes("start-up")) notes.push(`${rounds * STARTS_A_ROUND} starts of each program, in turns`);
   if (parts.includes("api-server")) notes.push(`${CREATES_A_ROUND} creates a round and way, one at a time, in turns`);

@@ -11,9 +11,9 @@ const SHORT_PARTS: readonly PartId[] = ["validate", "mutate", "large", "policies
 
 export const USAGE = `npm run bench -- [OPTION ...]
   --only PART         one of ${PARTS.join(", ")}; may be repeated
-  --rounds 4          of each part
-  --seconds 3         of each measurement
-  --warm-up 5         seconds before it
+  --rounds 3          of each part
+  --seconds 4         measured of each server in a round
+  --warm-up 8         seconds before them
   --short             about a minute, without peers and API server; status 1 if a ratio is far off its target
   --pepr DIRECTORY    where \`npm install pepr\` was run: Pepr takes part
   --profile DIRECTORY a CPU profile of our server from each of its runs
@@ -44,8 +44,8 @@ export interface BenchOptions {
 }
 
 /** Long enough for V8 to compile what a server that lives for days has long compiled. */
-const PACE: Pace = { rounds: 4, seconds: 3, warmUpSeconds: 5 };
-const SHORT_PACE: Pace = { rounds: 2, seconds: 1, warmUpSeconds: 2 };
+const PACE: Pace = { rounds: 3, seconds: 4, warmUpSeconds: 8 };
+const SHORT_PACE: Pace = { rounds: 1, seconds: 2, warmUpSeconds: 5 };
 
 /** Throws when there is something in them that can't be. */
 export function readOptions(args: readonly string[]): BenchOptions {
