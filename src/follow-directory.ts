@@ -18,6 +18,8 @@ export interface DirectoryFollower {
   look(): string | undefined;
   /** Gets each problem once, however long it lasts. */
   onProblem(problem: string): void;
+  /** After a problem nothing is wrong any more. */
+  onMended?(): void;
   readonly pollMs?: number | undefined;
   readonly debounceMs?: number | undefined;
   /** May throw; without events the poll is enough. */
@@ -36,6 +38,7 @@ export function followDirectory(follower: DirectoryFollower): { stop(): void } {
     watcher?.close();
     watcher = openWatcher();
     const problem = problemOf(() => follower.look());
+    if (problem === undefined && reported !== undefined) follower.onMended?.();
     if (problem !== undefined && problem !== reported) follower.onProblem(problem);
     reported = problem;
   }

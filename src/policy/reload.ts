@@ -26,6 +26,7 @@ export function followPolicies(follower: PolicyFollower): { stop(): void } {
   return followDirectory({
     ...follower,
     onProblem: (text) => follower.onProblem(text),
+    onMended: () => follower.onMended?.(),
     look() {
       const before = looked;
       // Unless they can be read: what comes after that is told, be it what was there before.

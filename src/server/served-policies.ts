@@ -62,6 +62,7 @@ export function servePolicies(options: ServePoliciesOptions): ServedPolicies {
       metrics.policiesReloaded("failure");
       logger.error({ reason }, "the new policies are refused, and the last good ones stay in force");
     },
+    onMended: () => metrics.reloadMended("policies"),
   });
   return {
     current: () => served.index,

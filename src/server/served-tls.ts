@@ -50,6 +50,7 @@ export function serveTls({ server, first, clientCa, metrics, logger, ...follower
       metrics.certificateReloaded("failure");
       logger.error({ reason }, "the new certificate is refused, and the old one served on");
     },
+    onMended: () => metrics.reloadMended("certificate"),
   });
   const followedCa = clientCa && followClientCa(clientCa.file);
 
@@ -70,6 +71,7 @@ export function serveTls({ server, first, clientCa, metrics, logger, ...follower
         metrics.clientCaReloaded("failure");
         logger.error({ reason }, "the new CLIENT_CA_FILE is refused, and the old one used on");
       },
+      onMended: () => metrics.reloadMended("client_ca"),
     });
   }
 

@@ -11,7 +11,21 @@ import { createTally } from "./tally.ts";
 export type ReviewVerdict = "allowed" | "denied" | "patched" | "skipped";
 /** Why a call got an error in place of a verdict. */
 export type CallError = DecodeReason | "oversize" | "media-type" | "aborted" | "deadline" | "internal";
+const CALL_ERRORS: readonly CallError[] = [
+  "encoding",
+  "json",
+  "envelope",
+  "request",
+  "object",
+  "oversize",
+  "media-type",
+  "aborted",
+  "deadline",
+  "internal",
+];
 export type ReloadResult = "success" | "failure";
+/** What a server loads again when it changes. */
+export type ReloadedFiles = "certificate" | "policies" | "client_ca";
 
 /** The alerts of TLS (RFC 8446, 6.2) that tell what is wrong with a certificate or a client, as a label. */
 export const TLS_ALERTS = [
@@ -40,6 +54,8 @@ export interface Metrics {
   shed(phase: Phase, reason: ShedReason): void;
   callerRefused(reason: CallerRefusal): void;
   clientCaReloaded(result: ReloadResult): void;
+  /** What could not be used is gone, be it that the old files are back. */
+  reloadMended(files: ReloadedFiles): void;
   connectionEvicted(): void;
   eventLoopLagged(seconds: number): void;
   logLineDropped(): void;
@@ -151,6 +167,16 @@ export function createMetrics(): Metrics {
     labelNames: ["result"],
     registers,
   });
+  const lastReload = new Gauge({
+    name: "portcullis_last_reload_successful",
+    help: "0 while the files that were found last can't be used, and what was good before stays in force.",
+    labelNames: ["files"],
+    registers,
+  });
+  const reloaded = (counter: Counter<"result">, files: ReloadedFiles) => (result: ReloadResult) => {
+    counter.inc({ result });
+    lastReload.set({ files }, result === "success" ? 1 : 0);
+  };
   const evictedConnections = new Counter({
     name: "portcullis_connections_evicted_total",
     help: "Connections that were ended because there were too many, those without a request first.",
@@ -183,6 +209,7 @@ export function createMetrics(): Metrics {
       },
     });
   }
+  for (const files of ["certificate", "policies", "client_ca"] as const) lastReload.set({ files }, 1);
   // A rate needs a sample from before the first event.
   for (const result of ["success", "failure"] as const) {
     reloads.inc({ result }, 0);
@@ -193,7 +220,7 @@ export function createMetrics(): Metrics {
   for (const alert of TLS_ALERTS) clientErrors.inc({ alert }, 0);
   for (const phase of ["mutate", "validate"] as const) {
     for (const reason of ["requests", "bytes", "lag"] as const) shed.inc({ phase, reason }, 0);
-    errors.inc({ phase, error: "oversize" }, 0);
+    for (const error of CALL_ERRORS) errors.inc({ phase, error }, 0);
   }
   return {
     registry,
@@ -205,15 +232,16 @@ export function createMetrics(): Metrics {
     failed: (phase, error) => errors.inc({ phase, error }),
     unknownEntry: (phase) => unknownEntries.inc({ phase }),
     certificateNotAfter: (kind, date) => notAfter.set({ kind }, date.getTime() / 1000),
-    certificateReloaded: (result) => reloads.inc({ result }),
+    certificateReloaded: reloaded(reloads, "certificate"),
     tlsClientFailed: (alert) => clientErrors.inc({ alert }),
-    policiesReloaded: (result) => policyReloads.inc({ result }),
+    policiesReloaded: reloaded(policyReloads, "policies"),
     countExceptions(count) {
       exceptionCounts = count;
     },
     shed: (phase, reason) => shed.inc({ phase, reason }),
     callerRefused: (reason) => refusedCallers.inc({ reason }),
-    clientCaReloaded: (result) => clientCaReloads.inc({ result }),
+    clientCaReloaded: reloaded(clientCaReloads, "client_ca"),
+    reloadMended: (files) => lastReload.set({ files }, 1),
     connectionEvicted: () => evictedConnections.inc(),
     eventLoopLagged: (lagSeconds) => lag.observe(lagSeconds),
     logLineDropped: () => droppedLines.inc(),

@@ -22,6 +22,7 @@ export function followPair(follower: PairFollower): { stop(): void } {
   return followDirectory({
     ...follower,
     onProblem: (problem) => follower.onProblem(problem),
+    onMended: () => follower.onMended?.(),
     look() {
       const pair = readServingPair(follower.directory);
       if (isSamePair(pair, served)) return undefined;

@@ -274,7 +274,7 @@ const certificates: readonly AlertCase[] = [
     series: { [notAfter("leaf")]: `${DAY + 3600}x60`, [notAfter("ca")]: `${DAY + 3600}x60` },
     quiet: [20, 59],
   },
-  ...reloads("PortcullisCertificateReloadFailed", "portcullis_certificate_reloads_total"),
+  ...reloads("PortcullisCertificateReloadFailed", "certificate"),
   {
     alert: "PortcullisNotTrusted",
     what: "an API server that goes on",
@@ -324,7 +324,7 @@ const certificates: readonly AlertCase[] = [
 ];
 
 const policies: readonly AlertCase[] = [
-  ...reloads("PortcullisPolicyReloadFailed", "portcullis_policy_reloads_total"),
+  ...reloads("PortcullisPolicyReloadFailed", "policies"),
   {
     alert: "PortcullisNotRegistered",
     what: "the Job has failed, and is deleted",
@@ -373,42 +373,20 @@ const policies: readonly AlertCase[] = [
 export const cases: readonly AlertCase[] = [...calls, ...server, ...certificates, ...policies];
 
 /** Counted once, and held until something good comes, or a start. */
-function reloads(alert: string, metric: string): readonly AlertCase[] {
-  const failure = `${metric}{${OF_POD},result="failure"}`;
-  const success = `${metric}{${OF_POD},result="success"}`;
+function reloads(alert: string, files: string): readonly AlertCase[] {
+  const successful = (of: string) => `portcullis_last_reload_successful{${OF_POD},files="${of}"}`;
   return [
     {
       alert,
       what: "a bad one in minute 11, a good one in minute 61",
-      series: { [failure]: "0x10 1x90", [success]: "2x60 3x40" },
+      series: { [successful(files)]: "1x10 0x49 1x40" },
       fires: { at: [11, 30, 60], labels: POD },
       quiet: [10, 62, 90],
     },
     {
       alert,
-      what: "a good one just before the bad one",
-      series: { [failure]: "0x10 1x90", [success]: "2x9 3x90" },
-      fires: { at: [11, 16, 40], labels: POD },
-      quiet: [10],
-    },
-    {
-      alert,
-      what: "a bad one, and a good one soon after",
-      series: { [failure]: "0x10 1x90", [success]: "2x12 3x90" },
-      fires: { at: [11, 13], labels: POD },
-      quiet: [10, 19, 40],
-    },
-    {
-      alert,
-      what: "a bad one, and a start",
-      series: { [failure]: "0x10 1x30 0x50", [success]: "2x41 0x50" },
-      fires: { at: [11, 41], labels: POD },
-      quiet: [10, 43, 60],
-    },
-    {
-      alert,
-      what: "good ones, and a bad one of long ago",
-      series: { [failure]: "1x60", [success]: "0+1x60" },
+      what: "a bad one of other files",
+      series: { [successful(files)]: "1x60", [successful("client_ca")]: "0x60" },
       quiet: [5, 20, 50],
     },
   ];

@@ -50,6 +50,11 @@ async function start() {
     writePair: (pair: ReturnType<typeof issuePair>) => writePair(directory, pair, new Date()),
     /** Level, message and reason of each line so far. */
     told: () => lines.map((line) => JSON.parse(line)).map(({ level, msg, reason }) => [level, msg, reason]),
+    /** By the gauge that an alert can watch. */
+    async lastWasGood() {
+      const values = (await metrics.registry.getSingleMetric("portcullis_last_reload_successful")?.get())?.values;
+      return values?.find(({ labels }) => labels.files === "client_ca")?.value;
+    },
     /** How the server takes a caller, and with which certificate. */
     async ask({ certPem, keyPem }: ClientPair) {
       const target = { host: "127.0.0.1", port, servername: SERVER_NAME, rejectUnauthorized: false };
@@ -72,11 +77,16 @@ it.each<[string, (file: string) => void, RegExp]>([
 ])(
   "a new CLIENT_CA_FILE that %s changes nothing, is told once, and is read again once it is good",
   async (_name, spoil, reason) => {
-    const { file, told, ask } = await start();
+    const { file, told, ask, lastWasGood } = await start();
+    expect(await lastWasGood()).toBe(1);
     spoil(file);
     await vi.waitFor(() => expect(told()).toEqual([["error", REFUSED, expect.stringMatching(reason)]]), 10_000);
     expect((await ask(known)).body).toBe("known");
     expect((await ask(untrusted)).body).toBe("untrusted");
+    expect(await lastWasGood()).toBe(0);
+
+    replace(file, clientCa.caPem);
+    await vi.waitFor(async () => expect(await lastWasGood()).toBe(1), 10_000);
 
     const next = createClientCa();
     replace(file, next.caPem);

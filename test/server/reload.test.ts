@@ -105,6 +105,12 @@ describe("F-98: what can't be served", () => {
     expect((await call(server.port, { ca: old.caPem })).body).toBe("ok");
     expect(await server.readyz()).toEqual([200, "ok\n"]);
 
+    const lastWasGood = () => server.sample("portcullis_last_reload_successful", { files: "certificate" });
+    expect(await lastWasGood()).toBe(0);
+    server.write(old);
+    await expect.poll(lastWasGood).toBe(1);
+    expect(await countReloads(server)).toEqual([0, 1]);
+
     server.write(next);
     await expect.poll(() => countReloads(server)).toEqual([1, 1]);
     expect((await call(server.port, { ca: next.caPem })).body).toBe("ok");

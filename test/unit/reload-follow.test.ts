@@ -24,11 +24,13 @@ let directory: string;
 let stop: (() => void) | undefined;
 let certificates: string[];
 let problems: string[];
+let mended: number;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "portcullis-follow-"));
   certificates = [];
   problems = [];
+  mended = 0;
   write(FIRST);
 });
 afterEach(() => {
@@ -48,6 +50,7 @@ function follow(parts: Partial<PairFollower>): void {
     now: () => new Date(),
     onPair: ({ certPem }) => certificates.push(certPem),
     onProblem: (problem) => problems.push(problem.replaceAll(directory, "DIR")),
+    onMended: () => mended++,
     ...parts,
   }));
 }
@@ -90,12 +93,14 @@ describe.each([
     expect([...certificates, ...problems]).toEqual([]);
   });
 
-  test("a broken pair that is put right by the old one leaves no trace but its report", async () => {
+  test("a broken pair that is put right by the old one leaves no trace but its report, and that it is over", async () => {
     follow(by);
     write({ ...FIRST, keyPem: SECOND.keyPem });
     await expect.poll(() => problems.length).toBe(1);
+    expect(mended).toBe(0);
     write(FIRST);
     await settle();
+    expect(mended).toBe(1);
     write({ ...FIRST, keyPem: SECOND.keyPem });
     await expect.poll(() => problems.length).toBe(2);
     expect(certificates).toEqual([]);
