@@ -5,7 +5,8 @@ import type { E2eCluster } from "./cluster.ts";
 const LABEL = "portcullis.dev/e2e";
 
 export async function addVolumes(cluster: E2eCluster, count: number): Promise<void> {
-  await removeVolumes(cluster);
+  // One that is still on its way out would take the name along.
+  await cluster.run(["delete", "persistentvolume", "-l", LABEL, "--timeout=60s"]);
   const items = Array.from({ length: count }, (_, index) => ({
     apiVersion: "v1",
     kind: "PersistentVolume",
