@@ -34,6 +34,7 @@ const OPTIONS = {
   keeper: { type: "boolean", default: false },
   validity: { type: "string", default: "10m" },
   replace: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 } as const;
 const REPORT_INTERVAL_MS = 60_000;
 
@@ -80,17 +81,31 @@ async function countCas(controlPlane: ControlPlane): Promise<number> {
 
 function readArguments() {
   const { values } = parseArgs({ options: OPTIONS });
-  const mode: ConnectionMode = values.mode === "pooled" ? "pooled" : "fresh";
+  if (values.help) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
+  const { mode, keeper, validity, replace } = values;
+  if (!isConnectionMode(mode)) throw new Error(`--mode is fresh or pooled, not ${mode}`);
+  const readNumber = (name: "minutes" | "replicas" | "lag-ms" | "rate", least = 1) => {
+    const number = Number(values[name]);
+    if (!(number >= least)) throw new Error(`--${name} wants a number from ${least} on, not ${values[name]}`);
+    return number;
+  };
   return {
     mode,
-    count: Number(values.replicas),
-    lagMs: Number(values["lag-ms"]),
-    ratePerSecond: Number(values.rate),
-    durationMs: Number(values.minutes) * 60_000,
-    keeper: values.keeper,
-    validity: values.validity,
-    replace: values.replace,
+    count: readNumber("replicas"),
+    lagMs: readNumber("lag-ms", 0),
+    ratePerSecond: readNumber("rate"),
+    durationMs: readNumber("minutes", 0) * 60_000,
+    keeper,
+    validity,
+    replace,
   };
+}
+
+function isConnectionMode(text: string): text is ConnectionMode {
+  return text === "fresh" || text === "pooled";
 }
 
 async function main(): Promise<void> {
