@@ -5,7 +5,7 @@ import { expectNoneLost, whileBusy } from "./support/busy.ts";
 import { amounts, describeE2e } from "./support/cluster.ts";
 import { PORTCULLIS, waitForRollout } from "./support/enforcing.ts";
 import { ensureKustomized, wipe } from "./support/installed.ts";
-import { drain, expectOthers, killPods, podNames, scaleTo } from "./support/pods.ts";
+import { drain, expectOthers, killAndReplace, podNames, scaleTo } from "./support/pods.ts";
 
 const { renewals, restarts, disruptions, controls } = amounts ?? FORMS.short;
 /** 0 among them is fewer than one in 1,000, with 95 % confidence. */
@@ -43,10 +43,7 @@ describeE2e("no write fails under 50 a second, failurePolicy Fail, while", (clus
 
     it.runIf(disruptions)("Pods are deleted by force, one after the other", async () => {
       const work = async () => {
-        for (const name of await podNames(cluster())) {
-          await killPods(cluster(), [name]);
-          await waitForRollout(cluster());
-        }
+        for (const name of await podNames(cluster())) await killAndReplace(cluster(), name);
       };
       expectNoneLost(await whileBusy(cluster(), "kubectl delete pod --force, each in turn", work));
     });

@@ -22,6 +22,26 @@ export async function expectOthers(cluster: E2eCluster, before: readonly string[
 
 interface Item {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+/**
+ * Kills a Pod and ends when another is there in its place. For a moment after the kill the Deployment's status counts the one
+ * that is gone, so that there seems to be nothing to wait for.
+ */
+export async function killAndReplace(cluster: E2eCluster, name: string): Promise<void> {
+  const isReady = ({ status }: Item) => status.conditions?.some((one) => one.type === "Ready" && one.status === "True");
+  const readyNames = async () => {
+    const { items } = JSON.parse(await cluster.run(["get", "pods", ...SERVERS, "-o", "json"]));
+    return items.filter(isReady).map(({ metadata }: Item) => metadata.name);
+  };
+  const count = (await readyNames()).length;
+  await killPods(cluster, [name]);
+  await waitUntil(`another Pod is ready in place of ${name}`, LIMIT_MS, async () => {
+    const names = await readyNames();
+    return names.length === count && !names.includes(name);
+  });
+  await waitForRollout(cluster);
 }
 
 /** Ends when so many are there and serve, and all others are gone, not only told to go. */
