@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { DecodeReason } from "../admission/decode.ts";
 import type { Effect, Operation } from "../admission/types.ts";
 import type { ExceptionState } from "../policy/exceptions.ts";
 import type { Phase } from "../policy/policy.ts";
@@ -9,9 +8,8 @@ import { createTally } from "./tally.ts";
 
 /** What a review came to, as a label. */
 export type ReviewVerdict = "allowed" | "denied" | "patched" | "skipped";
-/** Why a call got an error in place of a verdict. */
-export type CallError = DecodeReason | "oversize" | "media-type" | "aborted" | "deadline" | "internal";
-const CALL_ERRORS: readonly CallError[] = [
+/** Why a call got an error in place of a verdict, as a label. */
+export const CALL_ERRORS = [
   "encoding",
   "json",
   "envelope",
@@ -22,7 +20,8 @@ const CALL_ERRORS: readonly CallError[] = [
   "aborted",
   "deadline",
   "internal",
-];
+] as const;
+export type CallError = (typeof CALL_ERRORS)[number];
 export type ReloadResult = "success" | "failure";
 /** What a server loads again when it changes. */
 export type ReloadedFiles = "certificate" | "policies" | "client_ca";

@@ -5,7 +5,7 @@ import type { ExceptionState } from "../../src/policy/exceptions.ts";
 import type { CallerRefusal } from "../../src/server/caller.ts";
 import type { ShedReason } from "../../src/server/load.ts";
 import {
-  type CallError,
+  CALL_ERRORS,
   createMetrics,
   type ReloadResult,
   type ReviewVerdict,
@@ -24,18 +24,6 @@ const RESULTS = all<ReloadResult>({ success: true, failure: true });
 const STATES = all<ExceptionState>({ active: true, lapsing: true, lapsed: true });
 const SHED = all<ShedReason>({ requests: true, bytes: true, lag: true });
 const REFUSALS = all<CallerRefusal>({ "no-certificate": true, untrusted: true, name: true });
-const ERRORS = all<CallError>({
-  encoding: true,
-  json: true,
-  envelope: true,
-  request: true,
-  object: true,
-  oversize: true,
-  "media-type": true,
-  aborted: true,
-  deadline: true,
-  internal: true,
-});
 
 /** The labels that PodMonitor or a scrape configuration add, and the rules rely on. */
 export const TARGET_LABELS = ["namespace", "pod"] as const;
@@ -44,7 +32,7 @@ export async function everythingExported(): Promise<string> {
   const metrics = createMetrics();
   for (const phase of ["mutate", "validate"] as const) {
     for (const verdict of VERDICTS) metrics.reviewed(phase, "CREATE", "pods", verdict, 0.001);
-    for (const error of ERRORS) metrics.failed(phase, error);
+    for (const error of CALL_ERRORS) metrics.failed(phase, error);
     for (const reason of SHED) metrics.shed(phase, reason);
     metrics.unknownEntry(phase);
   }
