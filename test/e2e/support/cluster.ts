@@ -43,6 +43,7 @@ export function describeE2e(name: string, tests: (cluster: () => E2eCluster) => 
 /** For what is known before the tests run, such as how many of them there are. */
 export const amounts: Amounts | undefined = settings && amountsOf(settings);
 export const hasHelm = settings?.helm !== undefined;
+export const soakSeconds = settings?.soakSeconds ?? 0;
 
 async function openCluster(settings: E2eSettings): Promise<E2eCluster> {
   const { kubeconfigPath, reportPath } = settings;
