@@ -25,8 +25,6 @@ export function followPolicies(follower: PolicyFollower): { stop(): void } {
   let problem: string | undefined;
   return followDirectory({
     ...follower,
-    onProblem: (text) => follower.onProblem(text),
-    onMended: () => follower.onMended?.(),
     look() {
       const before = looked;
       // Unless they can be read: what comes after that is told, be it what was there before.

@@ -48,16 +48,24 @@ export function admit(
     return;
   }
   readBody(request, load, (body, byteCount) => {
-    let answer: Answer | undefined;
+    if (body.kind !== "read") {
+      guard(context, response, () => refuseBody(context, path, body, request, response));
+      load.end(byteCount);
+      return;
+    }
+    let answer: AdmissionReview | CallFailure | undefined;
     context.batch.add({
       byteCount,
-      judge: () =>
+      judge() {
         guard(context, response, () => {
-          answer = answerTo(context, path, receivedAtMs, body, policies);
-        }),
-      send: () => {
+          answer = judge(context, path, receivedAtMs, body.bytes, policies);
+        });
+      },
+      send() {
         guard(context, response, () => {
-          if (answer) send(context, path, answer, request, response);
+          if (answer === undefined) return;
+          if ("error" in answer) fail(context, path, answer, request, response);
+          else sendVerdict(response, answer, context.isDraining());
         });
         load.end(byteCount);
       },
@@ -75,31 +83,16 @@ function guard({ logger }: AdmissionContext, response: ServerResponse, step: () 
   }
 }
 
-/** "aborted": nobody is there to be answered. */
-type Answer = AdmissionReview | CallFailure | "aborted" | "no-room";
-
-function answerTo(
+function refuseBody(
   context: AdmissionContext,
   path: AdmissionPath,
-  receivedAtMs: number,
-  body: Body,
-  policies: PolicyIndex,
-): Answer {
-  if (body.kind === "read") return judge(context, path, receivedAtMs, body.bytes, policies);
-  return body.kind === "aborted" || body.kind === "no-room" ? body.kind : refusalOf(body);
-}
-
-function send(
-  context: AdmissionContext,
-  path: AdmissionPath,
-  answer: Answer,
+  body: Exclude<Body, { readonly kind: "read" }>,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  if (answer === "aborted") context.metrics.failed(path.phase, "aborted");
-  else if (answer === "no-room") shed(context, path, "bytes", request, response);
-  else if ("error" in answer) fail(context, path, answer, request, response);
-  else sendVerdict(response, answer, context.isDraining());
+  if (body.kind === "aborted") context.metrics.failed(path.phase, "aborted");
+  else if (body.kind === "no-room") shed(context, path, "bytes", request, response);
+  else fail(context, path, refusalOf(body), request, response);
 }
 
 /** Why a call gets no verdict. */

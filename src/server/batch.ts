@@ -15,7 +15,7 @@ export interface Batch {
 /**
  * Calls that arrive together are judged together, and then answered together. Reading, judging and answering run through
  * different code, of which the processor's caches hold one at a time: call by call, what is judged in 15 µs took 60
- * (docs/benchmarks.md). Nobody is waited for: a batch is what the event loop finds readable in one turn.
+ * (docs/adr/0009). Nobody is waited for: a batch is what the event loop finds readable in one turn.
  */
 export function createBatch(): Batch {
   let calls: BatchedCall[] = [];

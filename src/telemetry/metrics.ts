@@ -23,8 +23,9 @@ export const CALL_ERRORS = [
 ] as const;
 export type CallError = (typeof CALL_ERRORS)[number];
 export type ReloadResult = "success" | "failure";
-/** What a server loads again when it changes. */
-export type ReloadedFiles = "certificate" | "policies" | "client_ca";
+/** What a server loads again when it changes, as a label. */
+const RELOADED_FILES = ["certificate", "policies", "client_ca"] as const;
+export type ReloadedFiles = (typeof RELOADED_FILES)[number];
 
 /** The alerts of TLS (RFC 8446, 6.2) that tell what is wrong with a certificate or a client, as a label. */
 export const TLS_ALERTS = [
@@ -174,7 +175,7 @@ export function createMetrics(): Metrics {
   });
   const reloaded = (counter: Counter<"result">, files: ReloadedFiles) => (result: ReloadResult) => {
     counter.inc({ result });
-    lastReload.set({ files }, result === "success" ? 1 : 0);
+    if (result === "failure") lastReload.set({ files }, 0);
   };
   const evictedConnections = new Counter({
     name: "portcullis_connections_evicted_total",
@@ -208,7 +209,7 @@ export function createMetrics(): Metrics {
       },
     });
   }
-  for (const files of ["certificate", "policies", "client_ca"] as const) lastReload.set({ files }, 1);
+  for (const files of RELOADED_FILES) lastReload.set({ files }, 1);
   // A rate needs a sample from before the first event.
   for (const result of ["success", "failure"] as const) {
     reloads.inc({ result }, 0);

@@ -21,8 +21,6 @@ export function followPair(follower: PairFollower): { stop(): void } {
   let { served } = follower;
   return followDirectory({
     ...follower,
-    onProblem: (problem) => follower.onProblem(problem),
-    onMended: () => follower.onMended?.(),
     look() {
       const pair = readServingPair(follower.directory);
       if (isSamePair(pair, served)) return undefined;

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { writePair } from "../../src/tls/files.ts";
+import { readSource } from "../meta/source-files.ts";
 import { mountConfigMap } from "../support/mounted-config-map.ts";
 import { bytesOf, requestOf, reviewOf } from "../support/reviews.ts";
 import { postReview, startServer } from "../support/server-program.ts";
@@ -11,16 +12,9 @@ import { issuePair, SERVER_NAME, temporaryDirectory } from "./reloading-server.t
 
 const RELOAD = { timeout: 10_000 };
 
-function policyText(action: string): string {
-  return `apiVersion: portcullis.dev/v1alpha1
-kind: Policy
-metadata: { name: workloads-name-their-team }
-spec:
-  rule: required-labels
-  params: { labels: [{ anyOf: [team] }] }
-  validationActions: [${action}]
-`;
-}
+/** The shipped policy, of a label that the review lacks. */
+const DENY = readSource("manifests/policies/required-labels.yaml").replace(/anyOf: .*/, "anyOf: [team]");
+const AUDIT = DENY.replace("[Deny]", "[Audit]");
 
 let told: string;
 let watched: string;
@@ -35,7 +29,7 @@ const outbound = () => readFileSync(told, "utf8");
 
 test("G-21: the server opens no connection, looks no name up and starts no program, from its start to its end", async () => {
   const [certDir, pair, next] = [temporaryDirectory(), issuePair(), issuePair()];
-  const mounted = mountConfigMap({ "labels.yaml": policyText("Deny") });
+  const mounted = mountConfigMap({ "labels.yaml": DENY });
   writePair(certDir, pair, new Date());
   const server = await startServer({
     NODE_OPTIONS: watched,
@@ -52,7 +46,7 @@ test("G-21: the server opens no connection, looks no name up and starts no progr
   expect((await post(Buffer.from("garbage"))).status).toBe(400);
   await expect(postReview(server.port, next.caPem, SERVER_NAME, Buffer.from("{}"))).rejects.toThrow();
   expect((await server.probe("/readyz")).status).toBe(200);
-  mounted.swap({ "labels.yaml": policyText("Audit") });
+  mounted.swap({ "labels.yaml": AUDIT });
   await expect.poll(metrics, RELOAD).toContain('portcullis_policy_reloads_total{result="success"} 1\n');
   mounted.swap({ "labels.yaml": "garbage" });
   await expect.poll(metrics, RELOAD).toContain('portcullis_policy_reloads_total{result="failure"} 1\n');

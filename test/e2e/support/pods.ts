@@ -7,10 +7,16 @@ import { LIMIT_MS, PORTCULLIS, waitForRollout } from "./enforcing.ts";
 const SERVERS = ["-n", PORTCULLIS, "-l", "app.kubernetes.io/name=portcullis,app.kubernetes.io/component=server"];
 
 /** Sorted; without those that are on their way out. */
-export async function podNames({ run }: E2eCluster): Promise<readonly string[]> {
-  const { items } = JSON.parse(await run(["get", "pods", ...SERVERS, "-o", "json"]));
-  const live = items.filter(({ metadata }: Item) => metadata.deletionTimestamp === undefined);
-  return live.map(({ metadata }: Item) => metadata.name).toSorted();
+export async function podNames(cluster: E2eCluster): Promise<readonly string[]> {
+  return await namesWhere(cluster, ({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+async function namesWhere({ run }: E2eCluster, isMeant: (pod: Item) => unknown): Promise<readonly string[]> {
+  const { items }: { items: readonly Item[] } = JSON.parse(await run(["get", "pods", ...SERVERS, "-o", "json"]));
+  return items
+    .filter(isMeant)
+    .map(({ metadata }) => metadata.name)
+    .toSorted();
 }
 
 /** None of `before` is left. */
@@ -31,14 +37,10 @@ interface Item {
  */
 export async function killAndReplace(cluster: E2eCluster, name: string): Promise<void> {
   const isReady = ({ status }: Item) => status.conditions?.some((one) => one.type === "Ready" && one.status === "True");
-  const readyNames = async () => {
-    const { items } = JSON.parse(await cluster.run(["get", "pods", ...SERVERS, "-o", "json"]));
-    return items.filter(isReady).map(({ metadata }: Item) => metadata.name);
-  };
-  const count = (await readyNames()).length;
+  const count = (await namesWhere(cluster, isReady)).length;
   await killPods(cluster, [name]);
   await waitUntil(`another Pod is ready in place of ${name}`, LIMIT_MS, async () => {
-    const names = await readyNames();
+    const names = await namesWhere(cluster, isReady);
     return names.length === count && !names.includes(name);
   });
   await waitForRollout(cluster);
