@@ -13,7 +13,7 @@ COPY package.json package-lock.json .npmrc ./
 # A mirror; empty is npm's own.
 ARG NPM_CONFIG_REGISTRY=
 RUN npm ci
-COPY tsconfig.json build.ts sbom.ts LICENSE ./
+COPY tsconfig.json build.ts left-out.ts sbom.ts LICENSE ./
 COPY src src
 COPY init init
 # Two builds of one commit give the same files, times included.

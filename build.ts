@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { Ajv } from "ajv";
 import { default as standaloneCode } from "ajv/dist/standalone/index.js";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { isReplaced, leftOut } from "./left-out.ts";
 import { ENFORCEMENT_SCHEMA, EXCEPTION_SCHEMA, policySchema } from "./src/policy/schema.ts";
 import { rules } from "./src/rules/index.ts";
 import {
@@ -85,71 +86,34 @@ const requiredBuiltins: Plugin = {
   },
 };
 
-/** What packages load and our use of them never calls, by file, and what stands there instead: a fifth of the server's bundle. */
-const LEFT_OUT: Readonly<Record<string, string>> = {
-  // Express hands it on. We read bodies ourselves.
-  "body-parser/index.js": "{}",
-  // Every type there is, for files that nobody serves. These are those of our answers.
-  "mime-db/index.js": JSON.stringify({ "application/json": { charset: "UTF-8" }, "text/plain": {} }),
-  // Express and what it is made of trace themselves, if DEBUG is set.
-  "debug/src/index.js": "() => () => {}",
-  "prom-client/lib/cluster.js": "{}",
-  "prom-client/lib/defaultMetrics.js": "{}",
-  "prom-client/lib/pushgateway.js": "{}",
-};
-
-const LEFT_OUT_PATH = new RegExp(`(?:^|/)node_modules/(${Object.keys(LEFT_OUT).join("|")})$`);
-
-const leftOut: Plugin = {
-  name: "left-out",
-  setup({ onLoad }) {
-    onLoad({ filter: LEFT_OUT_PATH }, ({ path }) => ({
-      contents: `module.exports = ${LEFT_OUT[LEFT_OUT_PATH.exec(path)?.[1] ?? ""]};`,
-      loader: "js",
-    }));
-  },
-};
-
 if (import.meta.main) {
   const { outdir, metafile } = parseArgs({
     options: { outdir: { type: "string", default: "dist" }, metafile: { type: "string" } },
   }).values;
-  const common = {
-    outdir,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    minifyWhitespace: true,
-    minifySyntax: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    logLevel: "warning",
-    metafile: true,
-    banner: {
-      js: "import { createRequire as portcullisCreateRequire } from 'node:module'; const require = portcullisCreateRequire(import.meta.url);",
-    },
-  } as const;
-  const plugins = [requiredBuiltins, leftOut];
-  const builds = await Promise.all([
-    // Its names stay, for the stacks in its log.
+  const buildProgram = (name: keyof typeof SCHEMAS, entryPoint: string) =>
     build({
-      ...common,
-      entryPoints: { server: "src/main.ts" },
-      plugins: [...plugins, precompiledValidators(SCHEMAS.server)],
-    }),
-    // Most of it is generated and the client's, and looks its classes up by their names.
-    build({
-      ...common,
-      entryPoints: { init: "init/main.ts" },
-      minifyIdentifiers: true,
-      keepNames: true,
-      plugins: [...plugins, precompiledValidators(SCHEMAS.init)],
-    }),
-  ]);
+      entryPoints: { [name]: entryPoint },
+      outdir,
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      // Names stay, for the stacks in the logs.
+      minifyWhitespace: true,
+      minifySyntax: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      logLevel: "warning",
+      metafile: true,
+      banner: {
+        js: "import { createRequire as portcullisCreateRequire } from 'node:module'; const require = portcullisCreateRequire(import.meta.url);",
+      },
+      plugins: [requiredBuiltins, ...leftOut, precompiledValidators(SCHEMAS[name])],
+    });
+  const builds = await Promise.all([buildProgram("server", "src/main.ts"), buildProgram("init", "init/main.ts")]);
   const outputs: Metafile["outputs"] = Object.assign({}, ...builds.map((result) => result.metafile.outputs));
   // Nothing in the bundles is theirs.
   for (const output of Object.values(outputs)) {
-    for (const path of Object.keys(output.inputs)) if (LEFT_OUT_PATH.test(path)) delete output.inputs[path];
+    for (const path of Object.keys(output.inputs)) if (isReplaced(path)) delete output.inputs[path];
   }
   const inputs = Object.assign({}, ...builds.map((result) => result.metafile.inputs));
   if (metafile !== undefined) writeFileSync(metafile, JSON.stringify({ inputs, outputs }));

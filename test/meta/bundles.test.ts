@@ -4,12 +4,19 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  AdmissionregistrationV1Api,
+  AppsV1Api,
+  CoreV1Api,
+  RbacAuthorizationV1Api,
+  VersionApi,
+} from "@kubernetes/client-node";
 import type { ValidateFunction } from "ajv";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { renderValidators, SCHEMAS } from "../../build.ts";
 import { validatorOf } from "../../src/validators.ts";
-import { ROOT } from "./source-files.ts";
+import { listFiles, ROOT, readSource } from "./source-files.ts";
 
 /** https://esbuild.github.io/api/#metafile, as far as it is used here. */
 interface Metafile {
@@ -26,9 +33,6 @@ interface Metafile {
 
 /** Packages and files of our own that are for init alone: credentials, and everything that could use them. */
 const FOR_INIT = ["@kubernetes/client-node", "undici", "node-forge", "src/cluster"];
-
-/** What debug and ws look for in a try block, and do without. */
-const OPTIONAL = ["bufferutil", "utf-8-validate"];
 
 /** Wrong in many ways, wherever a schema looks. */
 const FAULTY = {
@@ -98,6 +102,35 @@ test.each(["server.mjs", "init.mjs"])("of ajv only what its functions call is in
   expect(inputs.filter((path) => !path.startsWith("dist/runtime/"))).toEqual([]);
 });
 
+describe("of the client, init's bundle", () => {
+  const apis = [AdmissionregistrationV1Api, AppsV1Api, CoreV1Api, RbacAuthorizationV1Api, VersionApi];
+  const methods = apis
+    .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+    .filter((name) => name !== "constructor" && !name.endsWith("WithHttpInfo"));
+  const source = listFiles("src/cluster").map(readSource).join();
+  const called = methods.filter((name) => new RegExp(`\\.${name}\\(`).test(source));
+  const text = () => readFileSync(join(directory, "init.mjs"), "utf8");
+  const hasMethod = (name: string) => text().includes(`async ${name}(`);
+  const hasModel = (name: string) => text().includes(`${name}.attributeTypeMap=`);
+
+  it("has every method that src/cluster calls", () => {
+    expect(called).toContain("patchNamespacedSecret");
+    expect(called.filter((name) => !hasMethod(name))).toEqual([]);
+  });
+
+  it("has no method that it does not call", () => {
+    expect(methods.length).toBeGreaterThan(300);
+    expect(methods.filter((name) => !called.includes(name) && hasMethod(name))).toEqual([]);
+  });
+
+  it("has the models of what they read and write, down to their parts, and none of others", () => {
+    expect(
+      ["V1ValidatingWebhookConfiguration", "V1RuleWithOperations", "V1PodList", "V1Container"].filter(hasModel),
+    ).toHaveLength(4);
+    expect(["V1Node", "V1CronJob", "V1NetworkPolicy"].filter(hasModel)).toEqual([]);
+  });
+});
+
 test("the server's bundle has no parser of bodies but its own", () => {
   expect(findInputsOf("express", "server.mjs").length).toBeGreaterThan(0);
   expect(findInputsOf("iconv-lite", "server.mjs")).toEqual([]);
@@ -125,8 +158,24 @@ describe.each(Object.entries(SCHEMAS))(
   },
 );
 
+/** What Node doesn't bring and the bundle doesn't have: what is asked for in a try block may be missing when it is built. */
+function listMissingPackages({ outputs }: Metafile): readonly string[] {
+  const external = Object.values(outputs).flatMap(({ imports }) => imports.filter((entry) => entry.external));
+  return external.map(({ path }) => path).filter((path) => !isBuiltin(path));
+}
+
 test("neither needs a package beside it, for there is none in the image", () => {
-  const external = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter((entry) => entry.external));
-  const packages = new Set(external.map(({ path }) => path).filter((path) => !isBuiltin(path)));
-  expect([...packages].sort()).toEqual(OPTIONAL);
+  expect(listMissingPackages(metafile)).toEqual([]);
+});
+
+test("control: one that is only tried is found", () => {
+  const contents = `import "node:fs"; try { require("bufferutil"); } catch {}`;
+  const built = buildSync({
+    stdin: { contents, resolveDir: ROOT },
+    bundle: true,
+    platform: "node",
+    write: false,
+    metafile: true,
+  });
+  expect(listMissingPackages(built.metafile)).toEqual(["bufferutil"]);
 });
