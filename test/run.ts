@@ -84,6 +84,7 @@ test("fast", env);
 if (process.platform === "linux") check("benchmarks, in short", ["node", "test/bench/main.ts", "--short"]);
 
 test("cluster", env);
+test("load", env);
 
 check("end to end on a cluster with a node, in short", ["node", "test/e2e/main.ts", "--short"], NO_CLUSTER);
 

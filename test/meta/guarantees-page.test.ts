@@ -130,14 +130,18 @@ function filesRunBy(command: string): readonly string[] {
     if (script in JSON.parse(readSource("package.json")).scripts) return [];
     throw new Error(`no script is named ${script}`);
   }
-  const [, project, filters = ""] = /^npx vitest run --project (fast|cluster) (.+)$/.exec(command) ?? [];
+  const [, project, filters = ""] = /^npx vitest run --project (fast|cluster|load) (.+)$/.exec(command) ?? [];
   if (project === undefined) throw new Error(`not a command of the page: ${command}`);
-  const tests = files.filter(
-    (path) => path.endsWith(".test.ts") && path.startsWith("test/cluster/") === (project === "cluster"),
-  );
+  const tests = files.filter((path) => path.endsWith(".test.ts") && projectOf(path) === project);
   return filters.split(" ").flatMap((filter) => {
     const found = tests.filter((path) => path.includes(filter));
     if (found.length === 0) throw new Error(`no test is found by ${filter}`);
     return found;
   });
+}
+
+/** As vitest.config.ts has it. */
+function projectOf(path: string): string {
+  const [, folder = ""] = path.split("/");
+  return ["cluster", "load", "e2e"].includes(folder) ? folder : "fast";
 }

@@ -1,5 +1,5 @@
 /**
- * The proofs of rotation for as long as you like: `node test/cluster/soak.ts` (see USAGE). Replicas are restarted one round
+ * The proofs of rotation for as long as you like: `npm run soak` (see USAGE). Replicas are restarted one round
  * after the other, or renew by themselves, under load the whole time. Ends with status 1 if a single call failed.
  */
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ import { installClosed, withReplicas } from "../support/restart-under-load.ts";
 import { trustOnlyNewest } from "../support/trust-only-newest.ts";
 import { SHIPPED_WRITES } from "../support/writes.ts";
 
-const USAGE = `node test/cluster/soak.ts [OPTION ...]
+const USAGE = `npm run soak [-- OPTION ...]
   --minutes 30      how long, at least
   --replicas 2
   --mode fresh      or pooled: whether the API server has to connect anew for every call
@@ -23,7 +23,8 @@ const USAGE = `node test/cluster/soak.ts [OPTION ...]
   --rate 60         calls a second
   --keeper          keepers renew the certificates, in place of restarts
   --validity 10m    of a keeper's certificates
-  --replace         the mistake: every new CA replaces the others. Must fail\n`;
+  --replace         the mistake: every new CA replaces the others. Must fail
+  --help            this text\n`;
 
 const OPTIONS = {
   minutes: { type: "string", default: "30" },
