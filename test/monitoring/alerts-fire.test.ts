@@ -50,6 +50,7 @@ const why = runs ? "" : ` (${hasPrometheus ? "there is no openssl" : WITHOUT})`;
 const isOk = ({ status }: { readonly status: number }) => status === 200;
 
 describe.skipIf(!runs)(`a real Prometheus${why}`, () => {
+  const callersCa = createClientCa().caPem;
   let directory: string;
   let certDir: string;
   let policyDir: string;
@@ -66,7 +67,7 @@ describe.skipIf(!runs)(`a real Prometheus${why}`, () => {
     [directory, certDir, policyDir] = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()];
     writePair(certDir, issuePair(), new Date());
     writeFiles(policyDir, policyFiles.good);
-    writeFiles(directory, { "callers.crt": createClientCa().caPem });
+    writeFiles(directory, { "callers.crt": callersCa });
     const env = { CERT_DIR: certDir, POLICY_DIR: policyDir };
     server = await startServer(env, { stdout: "closed" });
     const ownCertDir = temporaryDirectory();
@@ -179,6 +180,7 @@ describe.skipIf(!runs)(`a real Prometheus${why}`, () => {
       return (await sampleOf('portcullis_certificate_reloads_total{pod="a",result="success"}')) === 1;
     });
     writeFiles(policyDir, policyFiles.bad);
+    writeFiles(directory, { "callers.crt": "no certificate" });
     writePair(certDir, { ...issuePair(), keyPem: good.keyPem }, new Date());
     api.script({ verb: "patch", times: REFUSED_PATCHES, answer: 403 });
     for (const kind of [MUTATING, VALIDATING]) api.put(kind, existingConfiguration(issueCa("other")));
@@ -209,6 +211,7 @@ describe.skipIf(!runs)(`a real Prometheus${why}`, () => {
 
   it("each clears when all is well again", { timeout: 2 * LIMIT_MS }, async () => {
     writeFiles(policyDir, policyFiles.mended);
+    writeFiles(directory, { "callers.crt": callersCa });
     writePair(certDir, issuePair(), new Date());
     await waitForNone();
   });

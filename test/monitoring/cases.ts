@@ -274,7 +274,8 @@ const certificates: readonly AlertCase[] = [
     series: { [notAfter("leaf")]: `${DAY + 3600}x60`, [notAfter("ca")]: `${DAY + 3600}x60` },
     quiet: [20, 59],
   },
-  ...reloads("PortcullisCertificateReloadFailed", "certificate"),
+  ...reloads("PortcullisCertificateReloadFailed", "certificate", "client_ca"),
+  ...reloads("PortcullisClientCaReloadFailed", "client_ca", "policies"),
   {
     alert: "PortcullisNotTrusted",
     what: "an API server that goes on",
@@ -324,7 +325,7 @@ const certificates: readonly AlertCase[] = [
 ];
 
 const policies: readonly AlertCase[] = [
-  ...reloads("PortcullisPolicyReloadFailed", "policies"),
+  ...reloads("PortcullisPolicyReloadFailed", "policies", "certificate"),
   {
     alert: "PortcullisNotRegistered",
     what: "the Job has failed, and is deleted",
@@ -373,7 +374,7 @@ const policies: readonly AlertCase[] = [
 export const cases: readonly AlertCase[] = [...calls, ...server, ...certificates, ...policies];
 
 /** Counted once, and held until something good comes, or a start. */
-function reloads(alert: string, files: string): readonly AlertCase[] {
+function reloads(alert: string, files: string, others: string): readonly AlertCase[] {
   const successful = (of: string) => `portcullis_last_reload_successful{${OF_POD},files="${of}"}`;
   return [
     {
@@ -386,7 +387,7 @@ function reloads(alert: string, files: string): readonly AlertCase[] {
     {
       alert,
       what: "a bad one of other files",
-      series: { [successful(files)]: "1x60", [successful("client_ca")]: "0x60" },
+      series: { [successful(files)]: "1x60", [successful(others)]: "0x60" },
       quiet: [5, 20, 50],
     },
   ];
