@@ -76,7 +76,8 @@ export const SERVER_SETTINGS = {
       minimum: 0,
       maximum: 600,
       default: 15,
-      description: "seconds that the server goes on serving, unready, after SIGTERM; endpoints need them to follow",
+      description:
+        "seconds that the server goes on serving, unready, after SIGTERM; endpoints need them to follow. The Pod's `terminationGracePeriodSeconds` has to be 45 more",
     },
     CLIENT_CA_FILE: {
       type: "string",

@@ -114,7 +114,8 @@ describeCluster(
       await create("dev", "deployments.apps", workload("unseen"));
       await setFailurePolicy("Fail");
       await create("dev", "deployments.apps", workload("late"));
-      expect(answers.map(({ status }) => status)).toEqual([201, 201, 403, 201, 500]);
+      await create(CONTROLLER, "pods", POD_OF_CONTROLLER);
+      expect(answers.map(({ status }) => status)).toEqual([201, 201, 403, 201, 500, 201]);
       if (definitions) run(definitions.text);
     });
     afterAll(async () => {
@@ -195,6 +196,7 @@ const POLICIES = [
   policy("workloads-carry-an-app-label", "Deny", { ...labels(), match: { resources: ["deployments.apps"] } }),
   policy("statefulsets-carry-an-app-label", "Audit", { ...labels(), match: { resources: ["statefulsets.apps"] } }),
   policy("no-passwords-in-variables", "Deny", { rule: "secret-env", promoteWarnings: true }),
+  policy("claims-are-backed-up", "Deny", { rule: "velero-backup", mutate: true }),
 ];
 
 function labels() {
@@ -212,6 +214,30 @@ const POD = {
   kind: "Pod",
   metadata: { name: "job", labels: { app: "job" } },
   spec: { containers: [{ ...CONTAINER, env: [{ name: "DB_PASSWORD", value: "correct-horse" }] }] },
+};
+
+const CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller";
+/** Validated it is not, so that with all servers down it is admitted, and only the mutating webhook has missed it. */
+const POD_OF_CONTROLLER = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    name: "db-0",
+    labels: { app: "db" },
+    ownerReferences: [
+      {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        name: "db",
+        uid: "5b9b1f9e-0000-4000-8000-000000000000",
+        controller: true,
+      },
+    ],
+  },
+  spec: {
+    containers: [{ ...CONTAINER, volumeMounts: [{ name: "data", mountPath: "/data" }] }],
+    volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data-db-0" } }],
+  },
 };
 
 /** Its template has the label app, as most do. */

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { CHART, describeChart, KUBE_VERSION, type Values } from "../support/chart.ts";
 import { MANIFESTS, type Rendered, templateOf } from "../support/kustomize.ts";
+import { PATCHED_POD, VALUES } from "./pages/caller-authentication.ts";
 
 const VERSION = "0.1.0";
 
@@ -54,6 +55,14 @@ describeChart("the chart", (helm, render) => {
       expect(byName(rendered.map(withoutHelm))).toEqual(byName(expected));
       expect(rendered).toHaveLength(expected.length);
     });
+  });
+
+  it("gives the server by the values of docs/caller-authentication.md what the page's kustomization does", () => {
+    const [{ env, volumeMounts }] = PATCHED_POD.containers;
+    const { containers, volumes } = templateOf(find(helm.template(VALUES), "Deployment portcullis")).spec;
+    expect(containers[0].env).toEqual(expect.arrayContaining(env));
+    expect(containers[0].volumeMounts).toEqual(expect.arrayContaining(volumeMounts));
+    expect(volumes).toEqual(expect.arrayContaining(PATCHED_POD.volumes));
   });
 
   it("has two hooks, with the Pods of objects that are compared above", () => {

@@ -28,6 +28,7 @@ export const OTHERS: Readonly<Record<string, readonly [value: unknown, needs?: V
   tolerations: [[{ operator: "Exists" }]],
   affinity: [{ nodeAffinity: {} }],
   topologySpreadConstraints: [[{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }]],
+  terminationGracePeriodSeconds: [90],
   priorityClassName: [""],
   "autoscaling.enabled": [true],
   "autoscaling.minReplicas": [3, { autoscaling: { enabled: true } }],
@@ -58,6 +59,8 @@ export const OTHERS: Readonly<Record<string, readonly [value: unknown, needs?: V
   "monitoring.prometheusRule.enabled": [true],
   "monitoring.grafanaDashboard.enabled": [true],
   logLevel: ["debug"],
+  volumes: [[{ name: "callers", configMap: { name: "callers" } }]],
+  volumeMounts: [[{ name: "callers", mountPath: "/etc/portcullis/callers" }]],
   extraEnv: [[{ name: "DRAIN_SECONDS", value: "20" }]],
 };
 
@@ -72,6 +75,7 @@ export const MISTAKES: readonly (readonly [values: Values, named: RegExp])[] = [
   [{ image: { tag: 1.1 } }, /at '\/image\/tag': got number, want string/],
   [{ replicaCount: "2" }, /at '\/replicaCount': got string, want integer/],
   [{ replicaCount: 0 }, /at '\/replicaCount': minimum: got 0, want 1/],
+  [{ volumes: { name: "callers" } }, /at '\/volumes': got object, want array/],
   [{ mode: "audit" }, /at '\/mode': value must be one of 'enforce', 'enforceLabelled', 'auditOnly'/],
   [{ ports: { webhook: 70000 } }, /at '\/ports\/webhook': maximum/],
   [{ excludeNamespaces: "velero" }, /at '\/excludeNamespaces': got string, want array/],

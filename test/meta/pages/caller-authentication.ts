@@ -17,6 +17,11 @@ const KUSTOMIZATION = blockWith("yaml", "kind: Kustomization");
 const NODE_DIRECTORY = "/etc/kubernetes/pki/portcullis";
 const USER = "portcullis.portcullis.svc";
 
+/** Of the chart. */
+export const VALUES = parse(blockWith("yaml", "extraEnv:"));
+/** What the page's patch gives the Pods of the Deployment. */
+export const PATCHED_POD = parse(parse(KUSTOMIZATION).patches[0].patch).spec.template.spec;
+
 export const ALERT = blockWith("promql", "portcullis_callers_refused_total");
 export const LOG_LINE = blockWith("json", '"level":"warn"');
 export const REFUSED_BODY = blockWith("json", '"kind":"Status"').trimEnd();
