@@ -24,7 +24,7 @@ export interface Asked {
 
 /**
  * The answer, or its status where that is one of `expected`. Throws ApiUnavailable where a later try may succeed,
- * PortcullisError RBAC for 403 and PortcullisError API for everything else.
+ * PortcullisError RBAC for 403, PortcullisError API for everything else, and bugs as they are.
  */
 export async function ask<Answer>(
   asked: Asked,
@@ -35,6 +35,8 @@ export async function ask<Answer>(
     return await request();
   } catch (error) {
     const what = describe(asked);
+    // fetch fails by one too, with a cause.
+    if (error instanceof TypeError && !("cause" in error)) throw error;
     if (!(error instanceof ApiException)) throw new ApiUnavailable(`${what}: ${rootMessage(error)}`, { cause: error });
     const status: number = error.code;
     if (expected.includes(status)) return status;
