@@ -14,12 +14,12 @@ export const ERRORS = {
   SETTINGS: {
     exitStatus: 2,
     meaning: "An environment variable is missing or wrong.",
-    remedy: "Correct the variables that the message names; docs/configuration.md lists them all.",
+    remedy: "Correct what the message names; docs/configuration.md lists all variables and commands.",
   },
   POLICIES: {
     exitStatus: 2,
     meaning: "The policy directory holds no policy, or one that can't be used.",
-    remedy: "Correct the file, line and field that the message names.",
+    remedy: "Correct what the message names: the directory, or file, line and field.",
   },
   RBAC: {
     exitStatus: 3,
@@ -51,18 +51,20 @@ export const ERRORS = {
     exitStatus: 1,
     meaning: "A webhook configuration is not there; register changes configurations, and only init creates them.",
     remedy:
-      "Start a new Pod, whose init creates it: kubectl rollout restart of the Deployment. Then start the Job again.",
+      "Start a new Pod, whose init creates it: kubectl rollout restart of the Deployment. Then run register again: docs/runbook.md, PortcullisNotRegistered.",
   },
   ROLLOUT: {
     exitStatus: 1,
     meaning:
       "The Deployment was not fully updated and available within REGISTER_DEADLINE_SECONDS; no rule was changed.",
-    remedy: "Look at the Deployment's Pods, and start the Job again once they are ready.",
+    remedy:
+      "Look at the Deployment's Pods. Once they are ready run register again: docs/runbook.md, PortcullisNotRegistered.",
   },
   CANARY: {
     exitStatus: 1,
     meaning: "The canary was not refused within REGISTER_DEADLINE_SECONDS: calls do not arrive; no rule was changed.",
-    remedy: "See the message; open the way from the API server to the Pods' port, then start the Job again.",
+    remedy:
+      "See the message; open the way from the API server to the Pods' port, then run register again: docs/runbook.md, PortcullisNotRegistered.",
   },
   CLOCK: {
     exitStatus: 1,

@@ -19,7 +19,8 @@ export function registrationNotes(directory: string, loadedHash: string): readon
   const { namespace } = registration;
   return [
     "the policies that are loaded need other webhook rules than this Pod was started with; to register them: " +
-      `kubectl delete job -n ${namespace} -l app.kubernetes.io/component=register && kubectl apply -k manifests/base`,
+      `kubectl delete job -n ${namespace} -l app.kubernetes.io/component=register, and then again what installed it: ` +
+      "kubectl apply -k of your kustomization, or helm upgrade with your values",
   ];
 }
 

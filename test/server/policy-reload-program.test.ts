@@ -125,5 +125,7 @@ test("F-86: the program follows POLICY_DIR without a restart", async () => {
     ["info", "new policies are in force", policyHash(loaded(DENY))],
   ]);
   expect(told[1]?.reason).toMatch(/\/other\.yaml:7:24: spec\.match\.resources\[0\]: .*did you mean pods\?/);
-  expect(told[3]?.note).toMatch(/kubectl delete job -n policy .* && kubectl apply -k manifests\/base$/);
+  expect(told[3]?.note).toMatch(
+    /kubectl delete job -n policy .*kubectl apply -k .*, or helm upgrade with your values$/,
+  );
 });

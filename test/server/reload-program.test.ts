@@ -50,7 +50,9 @@ test("F-98, F-99: the program follows CERT_DIR without a restart", async () => {
   writeFileSync(join(directory, "registration.json"), '{"registrationHash":"0123456789ab","namespace":"policy"}');
   expect(await server.probe("/readyz")).toEqual({
     status: 200,
-    body: expect.stringMatching(/^ok\nnote: .*kubectl delete job -n policy .* && kubectl apply -k manifests\/base\n$/),
+    body: expect.stringMatching(
+      /^ok\nnote: .*kubectl delete job -n policy .*kubectl apply -k .*, or helm upgrade with your values\n$/,
+    ),
   });
 
   server.signal("SIGTERM");

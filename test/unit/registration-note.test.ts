@@ -16,7 +16,8 @@ describe("registration.json", () => {
   test("with another hash is worth a note", () => {
     expect(notesOn(JSON.stringify({ registrationHash: OTHER, namespace: "policy", webhooks: [] }))).toEqual([
       "the policies that are loaded need other webhook rules than this Pod was started with; to register them: " +
-        "kubectl delete job -n policy -l app.kubernetes.io/component=register && kubectl apply -k manifests/base",
+        "kubectl delete job -n policy -l app.kubernetes.io/component=register, and then again what installed it: " +
+        "kubectl apply -k of your kustomization, or helm upgrade with your values",
     ]);
   });
 
