@@ -99,7 +99,7 @@ describeCluster("under load, failurePolicy Fail", (controlPlane) => {
       const burst = () =>
         inParallel(25, Array(100).fill({ app: "web" }), (labels) => api.send(dryRunOf(deployment("web", labels))));
       const opened: number[] = [];
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 3; round++) {
         if (round > 0) {
           const report = await load(api, RESTART_RATE_PER_SECOND, 0, () => restart(controlPlane()));
           const ours = [...report.failures.keys()].filter((reason) => reason.includes("failed calling webhook"));

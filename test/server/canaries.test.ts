@@ -188,13 +188,15 @@ describe("G-26: the program itself", () => {
     const metrics = await fetch(`http://127.0.0.1:${target.healthPort}/metrics`).then((response) => response.text());
     const ready = await fetch(`http://127.0.0.1:${target.healthPort}/readyz`).then((response) => response.text());
     sender.close();
-    const output = target.lastOutput();
+    // The log is written behind the answers.
+    const countReviews = () => target.lastOutput().split('"msg":"review"').length - 1;
+    await expect.poll(countReviews, { timeout: 10_000 }).toBeGreaterThanOrEqual(800);
     await target.stop();
-    const lines: readonly Request[] = output
+    const lines: readonly Request[] = target
+      .lastOutput()
       .split("\n")
       .filter(Boolean)
       .map((line) => JSON.parse(line));
-    expect(lines.filter(({ msg }) => msg === "review").length).toBeGreaterThanOrEqual(800);
     expect(leaksInLog(lines)).toEqual([]);
     expect(sortsIn(`${metrics}${ready}${target.stderr()}`)).toEqual([]);
     expect(answers.filter((answer) => sortsIn(answer).includes("secret"))).toEqual([]);
