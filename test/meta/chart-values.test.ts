@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { type Document, parseDocument, type YAMLMap } from "yaml";
 import { CHART, describeChart, type Values } from "../support/chart.ts";
-import { DIGEST, MISTAKES, OTHERS } from "../support/chart-values.ts";
+import { DIGEST, MISREADABLE, MISTAKES, OTHERS } from "../support/chart-values.ts";
 import { containersOf, MANIFESTS, type Rendered, templateOf } from "../support/kustomize.ts";
 import { listChartValues, readChartSchema } from "./generated/chart-values.ts";
 
@@ -88,6 +88,44 @@ describeChart("a value of the chart", (helm) => {
     it("but not what a parent chart passes on", () => {
       expect(helm.template({ global: { team: "a" } })).toEqual(helm.template());
     });
+  });
+
+  describe("stays text where Kubernetes wants text:", () => {
+    it.each(MISREADABLE)("as $fullnameOverride, of $excludeNamespaces", (values) => {
+      const texts = helm
+        .template(values, { release: "123", namespace: "456" })
+        .flatMap((object) => textsIn(object, object.kind));
+      expect(texts.filter(([, value]) => typeof value !== "string")).toEqual([]);
+      const { fullnameOverride, nameOverride, excludeNamespaces } = values;
+      const known = texts.map(([, value]) => value);
+      // The release's name is a label, the rest are names and variables too.
+      expect(known).toEqual(
+        expect.arrayContaining(["123", "456", fullnameOverride, nameOverride, String(excludeNamespaces), "7"]),
+      );
+    });
+  });
+
+  describe("strategy", () => {
+    it.each<[Values, Values]>([
+      [{ type: "Recreate" }, { type: "Recreate" }],
+      [
+        { rollingUpdate: { maxSurge: 2 } },
+        { type: "RollingUpdate", rollingUpdate: { maxSurge: 2, maxUnavailable: 0 } },
+      ],
+      // Of no type, Kubernetes takes RollingUpdate.
+      [{ type: null }, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }],
+    ])("%j is %j: rollingUpdate is for RollingUpdate alone", (strategy, expected) => {
+      expect(find(helm.template({ strategy }), "Deployment portcullis").spec.strategy).toEqual(expected);
+    });
+  });
+
+  it("volumes has none by a name of ours", () => {
+    const { volumes } = templateOf(find(helm.template(), "Deployment portcullis")).spec;
+    expect(volumes.length).toBeGreaterThan(2);
+    for (const { name } of volumes) {
+      const named = `volumes: ${name} is a volume of the chart's own; choose another name`;
+      expect(() => helm.template({ volumes: [{ name: "callers" }, { name, emptyDir: {} }] })).toThrow(named);
+    }
   });
 
   describe("image", () => {
@@ -178,6 +216,28 @@ function imagesOf(objects: readonly Rendered[]): readonly string[] {
 
 function variablesOf({ env = [] }: Rendered): Readonly<Record<string, string>> {
   return Object.fromEntries(env.map(({ name, value }: Rendered) => [name, value]));
+}
+
+const TEXTS = new Set(["name", "namespace", "value", "priorityClassName", "serviceAccountName"]);
+const HOLDERS = new Set([
+  "labels",
+  "annotations",
+  "matchLabels",
+  "nodeSelector",
+  "data",
+  "args",
+  "values",
+  "resourceNames",
+]);
+
+/** What the API server takes as a string alone, with its path, whatever it has been read as. */
+function textsIn(value: unknown, path: string): readonly (readonly [path: string, value: unknown])[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const innerPath = `${path}/${key}`;
+    if (TEXTS.has(key) || HOLDERS.has(path.split("/").at(-1) ?? "")) return [[innerPath, inner]];
+    return textsIn(inner, innerPath);
+  });
 }
 
 /** Where a schema names properties, and takes others too. */

@@ -64,6 +64,39 @@ export const OTHERS: Readonly<Record<string, readonly [value: unknown, needs?: V
   extraEnv: [[{ name: "DRAIN_SECONDS", value: "20" }]],
 };
 
+/** Every object that the chart can make, but for what `restart` makes in the keeper's place. */
+const EVERYTHING: Values = {
+  service: { port: 8443 },
+  autoscaling: { enabled: true },
+  resourceQuota: { enabled: true },
+  certificates: { store: "secret" },
+  monitoring: {
+    labels: { "1": "1" },
+    serviceMonitor: { enabled: true },
+    prometheusRule: { enabled: true },
+    grafanaDashboard: { enabled: true },
+  },
+  imagePullSecrets: [{ name: "2" }],
+  podAnnotations: { a: "3" },
+  podLabels: { a: "4" },
+  serviceAccount: { annotations: { a: "5" } },
+  nodeSelector: { a: "6" },
+  priorityClassName: "7",
+  extraEnv: [{ name: "A", value: "8" }],
+};
+
+/** Text that YAML reads as something else where it stands without quotes. */
+export const MISREADABLE: readonly Values[] = [
+  { ...EVERYTHING, fullnameOverride: "true", nameOverride: "null", excludeNamespaces: ["789"] },
+  {
+    ...EVERYTHING,
+    fullnameOverride: "null",
+    nameOverride: "true",
+    excludeNamespaces: ["1e3"],
+    certificates: { renewal: "restart" },
+  },
+];
+
 const NONE = { "required-labels": false, "ingress-bucket": false, "velero-backup": false };
 
 /** What somebody might write, and what the answer has to name. */
@@ -87,6 +120,10 @@ export const MISTAKES: readonly (readonly [values: Values, named: RegExp])[] = [
   [{ policies: { files: { policy: "a" } } }, /at '\/policies\/files': additional properties 'policy' not allowed/],
   [{ policies: { files: { "own.yaml": "kind: Enforcement\n" } } }, /own\.yaml is for an Enforcement; set mode instead/],
   [{ policies: { shipped: NONE } }, /policies: none is left/],
+  [
+    { resourceQuota: { enabled: true }, priorityClassName: "" },
+    /resourceQuota: it is for Pods of priorityClassName, which is empty/,
+  ],
   [{ certificates: { validity: "1y" } }, /at '\/certificates\/validity'/],
   [{ resources: { cpu: "1" } }, /at '\/resources': .*additional properties 'cpu' not allowed/s],
   [{ podAnnotations: { a: true } }, /at '\/podAnnotations.*got boolean, want string/s],

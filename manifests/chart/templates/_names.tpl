@@ -1,4 +1,4 @@
-{{/* Names and labels. */}}
+{{/* Names and labels. Quoted where nothing is added to them: YAML reads `123` as a number and `on` as a boolean. */}}
 
 {{- define "portcullis.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
@@ -18,8 +18,8 @@
 
 {{/* Of objects. Pods don't have these: those that change with the chart would roll them. */}}
 {{- define "portcullis.labels" -}}
-app.kubernetes.io/name: {{ include "portcullis.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "portcullis.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name (replace "+" "_" .Chart.Version) }}
@@ -36,7 +36,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (replace "+" "_" .Chart.Version) }}
 
 {{- define "portcullis.selectorLabels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "portcullis.name" $root }}
+app.kubernetes.io/name: {{ include "portcullis.name" $root | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 

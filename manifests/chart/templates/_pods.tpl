@@ -31,11 +31,11 @@ securityContext:
 {{/* Of init and register, which have to agree. */}}
 {{- define "portcullis.registrationEnv" -}}
 - name: MUTATE_CONFIG
-  value: {{ include "portcullis.fullname" . }}
+  value: {{ include "portcullis.fullname" . | quote }}
 - name: VALIDATE_CONFIG
-  value: {{ include "portcullis.fullname" . }}
+  value: {{ include "portcullis.fullname" . | quote }}
 - name: WEBHOOK_SERVICE
-  value: {{ include "portcullis.fullname" . }}
+  value: {{ include "portcullis.fullname" . | quote }}
 {{ include "portcullis.namespaceEnv" . }}
 {{- if ne (int .Values.service.port) 443 }}
 - name: WEBHOOK_PORT
@@ -43,7 +43,7 @@ securityContext:
 {{- end }}
 {{- with .Values.excludeNamespaces }}
 - name: EXCLUDE_NAMESPACES
-  value: {{ join "," . }}
+  value: {{ join "," . | quote }}
 {{- end }}
 {{- end }}
 
@@ -138,7 +138,7 @@ volumes:
 {{- define "portcullis.registerEnv" -}}
 {{ include "portcullis.registrationEnv" . }}
 - name: WEBHOOK_DEPLOYMENT
-  value: {{ include "portcullis.fullname" . }}
+  value: {{ include "portcullis.fullname" . | quote }}
 {{- end }}
 
 {{/* Of the hook before a removal, and of the CronJob. */}}
@@ -151,7 +151,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  {{- $env := printf "- name: WEBHOOK_SERVICE\n  value: %s\n%s" (include "portcullis.fullname" .) (include "portcullis.namespaceEnv" .) }}
+  {{- $env := printf "- name: WEBHOOK_SERVICE\n  value: %q\n%s" (include "portcullis.fullname" .) (include "portcullis.namespaceEnv" .) }}
   {{- include "portcullis.commandSpec" (dict "root" . "command" "cleanup" "account" "cleanup" "env" $env) | nindent 2 }}
 {{- end }}
 

@@ -7,7 +7,7 @@ kind: {{ $kind }}
 metadata:
   name: {{ index . 2 }}
   {{- if eq $kind "RoleBinding" }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   {{- end }}
   labels:
     {{- include "portcullis.labels" $root | nindent 4 }}
@@ -18,7 +18,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ index . 3 }}
-    namespace: {{ $root.Release.Namespace }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 
 {{/* The account of a component: (list $ "register"). */}}
@@ -28,7 +28,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ include "portcullis.fullname" $root }}-{{ index . 1 }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "portcullis.labels" $root | nindent 4 }}
   {{- with $root.Values.serviceAccount.annotations }}
