@@ -1,6 +1,7 @@
 /** What ajv finds, in words: where, what was expected, what came, and what was perhaps meant. */
 import type { ErrorObject } from "ajv";
 import { fieldPath, pointerSegment } from "../kube/json-pointer.ts";
+import { LABEL_SYNTAX } from "../kube/label-syntax.ts";
 import { nearMiss } from "../kube/near-miss.ts";
 import type { Document, Problem } from "./document.ts";
 
@@ -11,8 +12,12 @@ const MAX_PROBLEMS = 50;
 export function describeErrors(document: Document, base: string, errors: readonly ErrorObject[]): Problem[] {
   return (
     errors
-      // `not`, `if` and `anyOf` fail as one, and say so themselves; what their branches say is only half of it.
-      .filter(({ keyword, schemaPath }) => keyword !== "if" && !/\/(?:not|anyOf\/\d+)\//.test(schemaPath))
+      // `not`, `if` and `anyOf` fail as one, and say so themselves; what their branches say is only half of it. `propertyNames` says
+      // less than what it has found.
+      .filter(
+        ({ keyword, schemaPath }) =>
+          !["if", "propertyNames"].includes(keyword) && !/\/(?:not|anyOf\/\d+)\//.test(schemaPath),
+      )
       .slice(0, MAX_PROBLEMS)
       .map((error) => describeProblem(document, base + error.instancePath + extraKey(error), expectation(error)))
   );
@@ -23,8 +28,9 @@ export function describeProblem(document: Document, pointer: string, expectation
   return document.problem(pointer, field === "" ? expectationText : `${field}: ${expectationText}`);
 }
 
-function extraKey({ keyword, params }: ErrorObject): string {
-  return keyword === "additionalProperties" ? `/${pointerSegment(String(params.additionalProperty))}` : "";
+function extraKey({ keyword, params, propertyName }: ErrorObject): string {
+  const key = keyword === "additionalProperties" ? String(params.additionalProperty) : propertyName;
+  return key === undefined ? "" : `/${pointerSegment(key)}`;
 }
 
 function expectation(error: ErrorObject): string {
@@ -43,6 +49,8 @@ function expectation(error: ErrorObject): string {
       return `must be ${params.allowedValue}, not ${got}`;
     case "type":
       return `must be of type ${params.type}, not ${got}`;
+    case "pattern":
+      return `must ${LABEL_SYNTAX[params.pattern] === undefined ? `match pattern "${params.pattern}"` : `be ${LABEL_SYNTAX[params.pattern]}`}, not ${got}`;
     case "not":
       return "Deny and Warn exclude each other; choose one";
     case "anyOf":

@@ -1,13 +1,22 @@
+import { LABEL_KEY, LABEL_VALUE } from "../kube/label-syntax.ts";
 import type { Rule } from "../rules/rule.ts";
 import { ENFORCEMENT_MODES } from "./enforcement.ts";
 
+const A_LABEL_VALUE = { type: "string", pattern: LABEL_VALUE } as const;
+
+/** What the API server refuses is refused here: it would refuse the webhooks, and couldn't name the policy. */
 const LABEL_SELECTOR = {
   type: "object",
   description: "A Kubernetes label selector; the API server matches it.",
   additionalProperties: false,
   minProperties: 1,
   properties: {
-    matchLabels: { type: "object", additionalProperties: { type: "string" }, description: "Labels and their values." },
+    matchLabels: {
+      type: "object",
+      propertyNames: { pattern: LABEL_KEY },
+      additionalProperties: A_LABEL_VALUE,
+      description: "Labels and their values.",
+    },
     matchExpressions: {
       type: "array",
       description: "Requirements that must all hold.",
@@ -16,11 +25,10 @@ const LABEL_SELECTOR = {
         additionalProperties: false,
         required: ["key", "operator"],
         properties: {
-          key: { type: "string", minLength: 1, description: "The label." },
+          key: { type: "string", pattern: LABEL_KEY, description: "The label." },
           operator: { enum: ["In", "NotIn", "Exists", "DoesNotExist"], description: "How the label is compared." },
-          values: { type: "array", minItems: 1, items: { type: "string" }, description: "For In and NotIn." },
+          values: { type: "array", minItems: 1, items: A_LABEL_VALUE, description: "For In and NotIn." },
         },
-        // As the API server has it, which would refuse the webhooks otherwise.
         allOf: [
           {
             if: { properties: { operator: { enum: ["In", "NotIn"] } }, required: ["operator"] },

@@ -23,16 +23,18 @@ const RULE: Rule = {
   },
 };
 
-function compile(text: string, rule: Rule = RULE) {
+const compileMadeUp = createPolicyCompiler([RULE]);
+
+function compile(text: string, compileDocument = compileMadeUp) {
   const [document] = parseDocuments("a.yaml", text).documents;
   if (!document) throw new Error("the test's YAML is broken");
-  const { policy, problems } = createPolicyCompiler([rule])(document);
+  const { policy, problems } = compileDocument(document);
   expect(policy === undefined).toBe(problems.length > 0);
   return { policy, problems: problems.map(({ position, message }) => `${position}: ${message}`) };
 }
 
 /** The problems of a policy with these lines at the end of its spec; they begin in line 7. */
-function problemsOf(lines: string, rule?: Rule): readonly string[] {
+function problemsOf(lines: string, compileDocument = compileMadeUp): readonly string[] {
   const text = `apiVersion: portcullis.dev/v1alpha1
 kind: Policy
 metadata:
@@ -40,8 +42,13 @@ metadata:
 spec:
   rule: made-up
 ${lines}`;
-  return compile(text, rule).problems;
+  return compile(text, compileDocument).problems;
 }
+
+const A_KEY =
+  "a label key (at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, " +
+  "perhaps behind a DNS name of at most 253 and a slash)";
+const A_VALUE = "a label value (at most 63 letters, digits, -, _ and ., with a letter or digit at both ends)";
 
 describe("a problem of a policy is told with its place", () => {
   it.each<[string, string, string]>([
@@ -95,6 +102,26 @@ describe("a problem of a policy is told with its place", () => {
       "  match: { objectSelector: { matchExpressions: [{ key: tier, operator: in, values: [gold] }] } }",
       "a.yaml:7:72: spec.match.objectSelector.matchExpressions[0].operator: must be one of In, NotIn, Exists, " +
         'DoesNotExist, not "in"; did you mean In?',
+    ],
+    [
+      "a label that there can't be",
+      '  match: { namespaceSelector: { matchLabels: { "pay/ments/team": gold } } }',
+      `a.yaml:7:66: spec.match.namespaceSelector.matchLabels[pay/ments/team]: must be ${A_KEY}, not "pay/ments/team"`,
+    ],
+    [
+      "a value that no label has",
+      '  match: { objectSelector: { matchLabels: { team: "pay ments" } } }',
+      `a.yaml:7:51: spec.match.objectSelector.matchLabels.team: must be ${A_VALUE}, not "pay ments"`,
+    ],
+    [
+      "a requirement of a label that there can't be",
+      "  match: { objectSelector: { matchExpressions: [{ key: -tier, operator: Exists }] } }",
+      `a.yaml:7:56: spec.match.objectSelector.matchExpressions[0].key: must be ${A_KEY}, not "-tier"`,
+    ],
+    [
+      "a requirement with a value that no label has",
+      '  match: { namespaceSelector: { matchExpressions: [{ key: tier, operator: In, values: [gold, "*"] }] } }',
+      `a.yaml:7:94: spec.match.namespaceSelector.matchExpressions[0].values[1]: must be ${A_VALUE}, not "*"`,
     ],
     [
       "an unknown operation",
@@ -181,7 +208,7 @@ describe("a problem of a policy is told with its place", () => {
 
   it("for mutate with a rule that never patches", () => {
     const { mutates: _, ...withoutPatches } = RULE;
-    expect(problemsOf("  mutate: true", withoutPatches)).toEqual([
+    expect(problemsOf("  mutate: true", createPolicyCompiler([withoutPatches]))).toEqual([
       "a.yaml:7:11: spec.mutate: the rule made-up never patches; leave mutate out",
     ]);
   });
@@ -190,5 +217,48 @@ describe("a problem of a policy is told with its place", () => {
     expect(
       problemsOf("  params: { colour: mauve }\n  match: { resources: [nodes] }\n  severities: { X: off }"),
     ).toHaveLength(3);
+  });
+});
+
+/** The API server would refuse the webhooks for it, without a word of the policy. */
+describe("a selector's label is what the API server takes", () => {
+  const problemsWith = (key: string, value: string) =>
+    ["namespaceSelector", "objectSelector"].flatMap((selector) => [
+      ...problemsOf(`  match: { ${selector}: { matchLabels: { "${key}": "${value}" } } }`),
+      ...problemsOf(
+        `  match: { ${selector}: { matchExpressions: [{ key: "${key}", operator: NotIn, values: ["${value}"] }] } }`,
+      ),
+    ]);
+  const prefix = "a".repeat(253);
+  const name = "N".repeat(63);
+
+  it.each([
+    ["a", ""],
+    ["a", "v".repeat(63)],
+    ["1_.-Z", "1_.-Z"],
+    [name, "v"],
+    [`${prefix}/${name}`, "v"],
+    [`${"a.".repeat(126)}a/b`, "v"],
+  ])("%s: %s", (key, value) => {
+    expect(problemsWith(key, value)).toEqual([]);
+  });
+
+  it.each([
+    ["", "v"],
+    [`${name}N`, "v"],
+    [`${prefix}a/b`, "v"],
+    [`${prefix}/${name}N`, "v"],
+    ["/b", "v"],
+    ["a/", "v"],
+    ["A/b", "v"],
+    ["a..b/c", "v"],
+    ["a-", "v"],
+    ["a\\n", "v"],
+    ["a", "v".repeat(64)],
+    ["a", "v."],
+    ["a", "ä"],
+    ["a", "v\\n"],
+  ])("and not %j: %j", (key, value) => {
+    expect(problemsWith(key, value)).toHaveLength(4);
   });
 });
