@@ -1,4 +1,5 @@
 import { isRecord, type KubernetesObject } from "../kube/objects.ts";
+import { weighJson } from "./json-weight.ts";
 import type { AdmissionRequest, Operation } from "./types.ts";
 
 /** Why a body is not an AdmissionReview v1 that can be judged: a metric label, and the text of the answer. */
@@ -19,6 +20,14 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const OPERATIONS: ReadonlySet<string> = new Set<Operation>(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 /** The API server sends 36 characters; whatever comes is echoed byte for byte, so it must be short and printable. */
 const UID = /^[\x21-\x7e]{1,256}$/;
+
+/** A smaller body can't hold more than there is memory for. */
+const UNWEIGHED_BYTES = 4 * 1024 * 1024;
+/**
+ * What 256 MiB of heap can hold beside the text, and more than Kubernetes takes: an update by requests of 3 MiB of the least values weighs
+ * 162 MB. Of callers who make their bodies up, 32 MiB could be 700.
+ */
+const MAX_WEIGHT = 192 * 1024 * 1024;
 
 /** Reads only named fields: a generic walk over somebody else's object can be made to overflow the stack. */
 export function decode(body: Uint8Array): AdmissionRequest {
@@ -67,6 +76,9 @@ export function decode(body: Uint8Array): AdmissionRequest {
 }
 
 function parseJson(body: Uint8Array): unknown {
+  if (body.length > UNWEIGHED_BYTES && weighJson(body, MAX_WEIGHT) > MAX_WEIGHT) {
+    throw new DecodeError("json", "the body holds more values than any object that Kubernetes takes");
+  }
   let text: string;
   try {
     text = utf8.decode(body);

@@ -25,7 +25,7 @@ const compilers = new WeakMap<readonly Rule[], ReturnType<typeof createPolicyCom
 export interface CompileOptions {
   /** Policies that exceptions may name, though they are in other files. */
   readonly elsewhere?: readonly Policy[];
-  /** Called between documents; what it throws ends the work. */
+  /** Called between documents, and names of policies in them; what it throws ends the work. */
   readonly pause?: (() => void) | undefined;
 }
 
@@ -71,6 +71,7 @@ export function compileFiles(
   for (const { value, document } of exceptions.values()) {
     const { exception } = value;
     value.policies.forEach((name, index) => {
+      pause?.();
       byPolicy.set(name, [...(byPolicy.get(name) ?? []), exception]);
       if (known.has(name) || unusable.has(name) || !isAllRead) return;
       // Anybody may ask the server about a ConfigMap: it doesn't list its policies.

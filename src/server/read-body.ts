@@ -9,6 +9,10 @@ export type Body =
   | { readonly kind: "media-type"; readonly message: string }
   | { readonly kind: "aborted" };
 
+/** Each chunk is a Buffer of some hundred bytes, whatever is in it: so many small ones are made one. */
+const MAX_LOOSE_CHUNKS = 1024;
+const SMALL_CHUNK_BYTES = 1024;
+
 /** Called once. `byteCount`: what of the body counts in the load until the call ends. */
 export type OnBody = (body: Body, byteCount: number) => void;
 
@@ -32,6 +36,8 @@ export function readBody(request: IncomingMessage, load: Load, onBody: OnBody): 
   }
   let chunks: Buffer[] = [];
   let length = 0;
+  /** At the end of `chunks`, not yet looked at for being small. */
+  let loose = { chunks: 0, bytes: 0 };
   let ended = false;
   const end = (body: Body): void => {
     ended = true;
@@ -45,6 +51,11 @@ export function readBody(request: IncomingMessage, load: Load, onBody: OnBody): 
     else {
       length += chunk.length;
       chunks.push(chunk);
+      loose.chunks++;
+      loose.bytes += chunk.length;
+      if (loose.chunks < MAX_LOOSE_CHUNKS) return;
+      if (loose.bytes < MAX_LOOSE_CHUNKS * SMALL_CHUNK_BYTES) chunks.push(Buffer.concat(chunks.splice(-loose.chunks)));
+      loose = { chunks: 0, bytes: 0 };
     }
   });
   request.on("end", () => {

@@ -6,6 +6,8 @@ import type { Metrics, ReviewVerdict } from "./metrics.ts";
 /** RFC 1123 names are at most 253 characters; a user's name may be anything. */
 const MAX_FIELD_CHARACTERS = 256;
 
+const MAX_VIOLATIONS = 50;
+
 /** Counts every review, and writes one line for it: at debug when it was allowed in silence, else at info. */
 export function createRecorder(logger: Logger, metrics: Metrics): Recorder {
   return {
@@ -45,15 +47,16 @@ function lineOf(call: Call, request: AdmissionRequest, outcome: Outcome, duratio
     ...(request.dryRun ? { dryRun: true } : {}),
     verdict: verdictOf(outcome),
     ...(outcome.skipped ? { skipped: outcome.skipped } : {}),
-    ...(outcome.judged.length > 0
-      ? {
-          violations: outcome.judged.map(
-            ({ policy, violation, effect }) => `${policy.name}/${violation.code}/${effect}`,
-          ),
-        }
-      : {}),
+    ...(outcome.judged.length > 0 ? { violations: violationsOf(outcome) } : {}),
     durationMs: Math.round(durationSeconds * 1e6) / 1000,
   };
+}
+
+/** Each once: an object can have a thousand of a kind, and the metrics have counted them. */
+function violationsOf({ judged }: Outcome): readonly string[] {
+  const told = new Set(judged.map(({ policy, violation, effect }) => `${policy.name}/${violation.code}/${effect}`));
+  if (told.size <= MAX_VIOLATIONS) return [...told];
+  return [...[...told].slice(0, MAX_VIOLATIONS), `and ${told.size - MAX_VIOLATIONS} more`];
 }
 
 function cut(text: string): string {

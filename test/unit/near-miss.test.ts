@@ -20,6 +20,29 @@ describe("the near miss of a text", () => {
     expect(nearMiss(text, candidates)).toBe(expected);
   });
 
+  it("is as near as counting every edit says", () => {
+    const distance = (a: string, b: string): number =>
+      a === "" || b === ""
+        ? a.length + b.length
+        : Math.min(
+            distance(a.slice(1), b) + 1,
+            distance(a, b.slice(1)) + 1,
+            distance(a.slice(1), b.slice(1)) + (a[0] === b[0] ? 0 : 1),
+          );
+    const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 4, maxLength: 7 });
+    fc.assert(
+      fc.property(word, word, (text, candidate) => {
+        expect(nearMiss(text, [candidate])).toBe(distance(text, candidate) <= 2 ? candidate : undefined);
+      }),
+    );
+  });
+
+  it("of what is longer than any name is not looked for", () => {
+    const long = "x".repeat(253);
+    expect(nearMiss(`${long.slice(1)}y`, [long])).toBe(long);
+    expect(nearMiss(`${long}y`, [long])).toBeUndefined();
+  });
+
   it("is the text itself where it is a candidate", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1 }), { minLength: 1 }), fc.nat(), (candidates, index) => {

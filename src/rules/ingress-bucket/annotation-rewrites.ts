@@ -2,7 +2,7 @@
 import { jsonPointer } from "../../kube/json-pointer.ts";
 import type { StringMap } from "../../kube/objects.ts";
 import { HAPROXY_ORG_REWRITE, NGINX_ORG_REWRITES, readPathRewrite, readServiceRewrites } from "./other-dialects.ts";
-import { type Dialect, type Rewrite, redirectRewrite, unsafeReason } from "./rewrites.ts";
+import { boundRewrites, type Dialect, type Rewrite, redirectRewrite, unsafeReason } from "./rewrites.ts";
 import type { RoutePath } from "./route.ts";
 
 export const LEGACY_REWRITE = "ingress.kubernetes.io/rewrite-target";
@@ -24,7 +24,7 @@ const DIALECTS: ReadonlyMap<string, Dialect> = new Map(
 
 /** `paths`: of the Ingress, which every annotation of it is for. */
 export function rewritesOf(annotations: StringMap | null | undefined, paths: readonly RoutePath[]): readonly Rewrite[] {
-  return Object.entries(annotations ?? {}).flatMap(([key, value]) => {
+  const rewrites = Object.entries(annotations ?? {}).flatMap(([key, value]): readonly Rewrite[] | Rewrite => {
     const written = { pointer: jsonPointer("metadata", "annotations", key), key, value };
     if (key === HAPROXY_ORG_REWRITE) return readPathRewrite(written, paths);
     if (key === NGINX_ORG_REWRITES) return readServiceRewrites(written, paths);
@@ -38,4 +38,5 @@ export function rewritesOf(annotations: StringMap | null | undefined, paths: rea
       redirect: (bucket: string) => redirectRewrite(value, bucket),
     };
   });
+  return boundRewrites(rewrites);
 }

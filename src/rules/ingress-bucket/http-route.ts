@@ -1,6 +1,6 @@
 /** An HTTPRoute of gateway.networking.k8s.io/v1 as a Route. Its rewrites are filters of its rules and backends. */
 import { type KubernetesObject, recordField, recordList, stringField } from "../../kube/objects.ts";
-import { type Rewrite, redirectRewrite, unsafePlainReason } from "./rewrites.ts";
+import { boundRewrites, type Rewrite, redirectRewrite, unsafePlainReason } from "./rewrites.ts";
 import type { Route, RouteBackend, RouteHost, RoutePath, Unrewritten } from "./route.ts";
 
 export const HTTP_ROUTES = "httproutes.gateway.networking.k8s.io";
@@ -15,7 +15,7 @@ export function readHttpRoute(object: KubernetesObject): Route {
     hosts: isOfGateway(spec) ? readHosts(spec) : [],
     paths: rules.flatMap(({ paths }) => paths),
     backends: rules.flatMap(({ backends }) => backends),
-    rewrites: rules.flatMap(({ rewrites }) => rewrites),
+    rewrites: boundRewrites(rules.flatMap(({ rewrites }) => rewrites)),
     unrewritten: rules.flatMap(({ unrewritten }) => unrewritten ?? []),
   };
 }

@@ -35,6 +35,17 @@ export interface Rewrite {
   redirect(bucket: string): string;
 }
 
+/** Each rewrite is judged with each of its paths: a request can hold enough of both to fill the memory with findings. */
+const MAX_REWRITTEN_PATHS = 10_000;
+
+/** None is safe where there is more of them, with their paths, than can be judged. */
+export function boundRewrites(rewrites: readonly Rewrite[]): readonly Rewrite[] {
+  const count = rewrites.reduce((sum, { paths }) => sum + paths.length, 0);
+  if (count <= MAX_REWRITTEN_PATHS) return rewrites;
+  const tooMany = `is one of ${rewrites.length} for so many paths that they can't be judged; split the object`;
+  return rewrites.map((rewrite) => ({ ...rewrite, unsafe: rewrite.unsafe ?? tooMany, paths: [] }));
+}
+
 export function replacesWholePath({ dialect }: Rewrite): boolean {
   return REPLACING.has(dialect);
 }

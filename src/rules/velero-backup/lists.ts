@@ -69,15 +69,14 @@ function judgeMissing(
 ): Violation[] {
   // A list that is there and empty says "none", unless the rule itself emptied it.
   if (stringField(pod.annotations, BACKUP_VOLUMES) === "" && !isGenerated(pod)) return [];
-  const missing: string[] = [];
-  for (const volume of pod.volumes.values()) {
-    const { name } = volume;
-    const isDecided = names.has(name) || excluded.has(name) || unknown.some(({ meant }) => meant === name);
-    if (!isDecided && isCandidate(volume, params)) missing.push(name);
-  }
+  const meant = new Set(unknown.flatMap((name) => name.meant ?? []));
+  const isDecided = (name: string) => names.has(name) || excluded.has(name) || meant.has(name);
+  const missing = [...pod.volumes.values()]
+    .filter((volume) => !isDecided(volume.name) && isCandidate(volume, params))
+    .map(({ name }) => name);
   if (missing.length === 0) return [];
   const known = [...names].filter((name) => pod.volumes.has(name));
-  const listed = new Set([...known, ...unknown.flatMap(({ meant }) => meant ?? [])]);
+  const listed = new Set([...known, ...meant]);
   const path = pathOf(pod, BACKUP_VOLUMES);
   const line = yamlLine(BACKUP_VOLUMES, [...listed, ...missing]);
   const fix = `set ${line}, or name what to leave out in ${EXCLUDED_VOLUMES}`;
