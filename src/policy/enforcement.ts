@@ -1,6 +1,6 @@
 /** How far all policies together are in force, whatever each of them says. */
 import type { LabelSelector, LabelSelectorRequirement } from "../kube/selectors.ts";
-import type { Policy, ValidationAction } from "./policy.ts";
+import { hasSelector, type Policy, type ValidationAction } from "./policy.ts";
 import { digestSpec } from "./policy-hash.ts";
 
 export const ENFORCEMENT_MODES = ["enforce", "enforceLabelled", "auditOnly"] as const;
@@ -20,12 +20,14 @@ export function enforcePolicies(policies: readonly Policy[], mode: EnforcementMo
     if (!policy.validationActions.includes("Deny") && policy.failurePolicy === "Ignore") return [policy];
     const harmless: Policy = { ...policy, validationActions: withoutDeny(policy), failurePolicy: "Ignore" };
     if (mode === "auditOnly") return [distinguish(harmless, mode)];
-    const requirement = { key: ENFORCE_LABEL, values: ["true"] };
-    return [
-      distinguish({ ...policy, namespaceSelector: and(policy, { ...requirement, operator: "In" }) }, "labelled"),
-      distinguish({ ...harmless, namespaceSelector: and(policy, { ...requirement, operator: "NotIn" }) }, "others"),
-    ];
+    return [half(policy, "labelled"), half(harmless, "others")];
   });
+}
+
+function half(policy: Policy, which: NonNullable<Policy["half"]>): Policy {
+  const operator = which === "labelled" ? "In" : "NotIn";
+  const namespaceSelector = and(policy, { key: ENFORCE_LABEL, operator, values: ["true"] });
+  return distinguish({ ...policy, namespaceSelector, ...(hasSelector(policy) ? {} : { half: which }) }, which);
 }
 
 function withoutDeny({ validationActions }: Policy): readonly ValidationAction[] {
@@ -37,6 +39,6 @@ function and({ namespaceSelector }: Policy, requirement: LabelSelectorRequiremen
 }
 
 /** The hash of the policies differs with the mode, and so a change of it is a rollout. */
-function distinguish(policy: Policy, half: string): Policy {
-  return Object.freeze({ ...policy, specDigest: digestSpec({ spec: policy.specDigest, half }) });
+function distinguish(policy: Policy, how: string): Policy {
+  return Object.freeze({ ...policy, specDigest: digestSpec({ spec: policy.specDigest, half: how }) });
 }

@@ -3,7 +3,16 @@ import { groupResource, type StringMap } from "../kube/objects.ts";
 import { matchesSelector } from "../kube/selectors.ts";
 import type { JudgedOperation, ResourceRule, Rule } from "../rules/rule.ts";
 import { type CompiledFiles, compileFiles, type PolicyFiles } from "./files.ts";
-import { CANARY_ENTRY, entryOf, type NamespaceMatch, type Phase, POLICIES_ENTRY, type Policy } from "./policy.ts";
+import {
+  CANARY_ENTRY,
+  DEFAULT_ENTRY,
+  entryOf,
+  hasSelector,
+  type NamespaceMatch,
+  type Phase,
+  POLICIES_ENTRY,
+  type Policy,
+} from "./policy.ts";
 import { matchesSubjects, type Requester } from "./subjects.ts";
 
 /** What the index needs to know of a request. */
@@ -40,13 +49,16 @@ export interface PolicyIndex {
 /** `rules`: those that policy files may name. */
 export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[] = []): PolicyIndex {
   const byEntry = new Map<string, Map<string, Candidates>>();
-  const withoutSelectors = new Map<string, Map<string, Candidates>>();
+  const forUnknown = new Map<string, Map<string, Candidates>>();
   for (const phase of ["mutate", "validate"] as const) {
     for (const policy of policies) {
       const requests = phase === "mutate" ? policy.mutates : policy.validates;
       if (requests.length === 0) continue;
       addTo(byEntry, `${phase}/${entryOf(phase, policy)}`, policy, requests);
-      if (!policy.namespaceSelector && !policy.objectSelector) addTo(withoutSelectors, phase, policy, requests);
+      if (hasSelector(policy) && policy.half === undefined) continue;
+      // Before enforceLabelled the default entry was all there was, and its policies denied.
+      if (policy.half !== "others") addTo(forUnknown, `${phase}/default`, policy, requests);
+      if (policy.half !== "labelled") addTo(forUnknown, `${phase}/other`, policy, requests);
     }
   }
   const resources = new Set(
@@ -59,7 +71,8 @@ export function indexPolicies(policies: readonly Policy[], rules: readonly Rule[
     matching({ phase, entry, operation, resource, namespace, requester }) {
       // In a rollout old and new policies live side by side: an entry of the other ones is judged by all policies whose
       // match needs no selector, never waved through.
-      const requests = byEntry.get(`${phase}/${entry}`) ?? withoutSelectors.get(phase);
+      const requests =
+        byEntry.get(`${phase}/${entry}`) ?? forUnknown.get(`${phase}/${entry === DEFAULT_ENTRY ? "default" : "other"}`);
       const candidates = requests?.get(requestKey(operation, resource));
       if (candidates === undefined) return [];
       const found = policiesIn(namespace, candidates);

@@ -28,6 +28,8 @@ export interface Policy {
   readonly subjects: SubjectMatch;
   readonly namespaceSelector?: LabelSelector;
   readonly objectSelector?: LabelSelector;
+  /** Of a policy without selectors of its own that enforceLabelled makes two: in namespaces with its label, and in others. */
+  readonly half?: "labelled" | "others";
   readonly validationActions: readonly ValidationAction[];
   readonly failurePolicy: FailurePolicy;
   readonly severities: Readonly<Record<string, Severity | "off">>;
@@ -81,6 +83,10 @@ export function entryKeyOf(phase: Phase, policy: Policy): EntryKey {
     ...(policy.namespaceSelector ? { namespaceSelector: policy.namespaceSelector } : {}),
     ...(policy.objectSelector ? { objectSelector: policy.objectSelector } : {}),
   };
+}
+
+export function hasSelector({ namespaceSelector, objectSelector }: Policy): boolean {
+  return namespaceSelector !== undefined || objectSelector !== undefined;
 }
 
 /** The last part of the entry's path, `/validate/<entry>`: empty, or 8 hex digits of the SHA-256 of its key. */

@@ -158,3 +158,29 @@ it("a mode that there isn't is a problem", () => {
     expect.stringContaining("spec.mode: must be one of enforce, enforceLabelled, auditOnly, not"),
   ]);
 });
+
+describe("until register has run, the entries of before are judged", () => {
+  const query = {
+    operation: "CREATE",
+    resource: "pods",
+    namespace: "shop",
+    requester: { username: "alice", groups: [] },
+  } as const;
+  const judging = (policies: readonly Policy[], entry: string) =>
+    indexPolicies(policies)
+      .matching({ ...query, phase: "validate", entry })
+      .map(({ name, validationActions }) => ({ name, validationActions }));
+  const policies = load(
+    policy("a"),
+    policy("b", { match: { objectSelector: { matchLabels: { c: "d" } } } }),
+    enforcement("enforceLabelled"),
+  );
+
+  it("after enforce, which had the default one: refused as they were", () => {
+    expect(judging(policies, "")).toEqual([{ name: "a", validationActions: ["Deny"] }]);
+  });
+
+  it("after auditOnly, which had another one: refused nowhere", () => {
+    expect(judging(policies, "0123abcd")).toEqual([{ name: "a", validationActions: ["Warn", "Audit"] }]);
+  });
+});
