@@ -56,10 +56,13 @@ export async function runInit(context: InitContext): Promise<void> {
   };
   // Nobody can serve anything yet, and a CERT_DIR that can't be written to ends init before a configuration is touched.
   if (!present) putInPlace();
-  const written = await registerEverywhere(context, configurations, pair.caPem, deadline);
+  const register = () => registerEverywhere(context, configurations, pair.caPem, deadline);
+  const written = await register();
   // A CA that another Pod has just registered, with a pair that is shared, needs the pause too.
   const settleMs = isNew || written ? config.caSettleMs : 0;
   if (settleMs > 0) await clock.sleep(settleMs);
+  // `register` may have read a caBundle of before ours, and put it into a new entry of the other configuration since.
+  if (written && (await register())) await clock.sleep(config.caSettleMs);
   // The server of a keeper that starts again is still serving what was there.
   if (present && isNew) putInPlace();
   logger.info({ written, settleMs }, "done");
@@ -92,7 +95,7 @@ async function registerEverywhere(
     const webhooks = desiredWebhooks(phase, policies, config);
     names.push(...webhooks.map((webhook) => webhook.name));
     const creation = { webhooks, firstInstall, readOwner };
-    const common = { configurations, own, pods, deadline, clock, logger };
+    const common = { configurations, own, pods, serverDate: connection.serverDate, deadline, clock, logger };
     written = (await registerCa({ ...common, kind, name, creation })) || written;
   }
   writeRegistration(config.certDir, {

@@ -6,6 +6,7 @@ import { PortcullisError } from "../../src/errors.ts";
 import type { LivePods } from "../../src/registration/plan.ts";
 import type { Logger } from "../../src/telemetry/logger.ts";
 import type { Clock } from "../backoff.ts";
+import { pruningTime } from "./pruning-time.ts";
 
 /** Undefined where the Pods can't be known: then only expired CAs leave the bundles. Never throws for that. */
 export type LivePodLister = () => Promise<LivePods | undefined>;
@@ -23,7 +24,7 @@ export function createLivePodLister({ config, connection, clock, logger }: LiveP
   if (podSelector === undefined) return async () => undefined;
   let told: string | undefined;
   return async () => {
-    const listedAt = clock.now();
+    const listedAt = pruningTime(clock, connection.serverDate);
     const uids = await listOrExplain(connection, namespace, podSelector, podUid);
     const reason = typeof uids === "string" ? uids : undefined;
     if (reason !== undefined && reason !== told) {

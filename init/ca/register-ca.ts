@@ -10,6 +10,7 @@ import type { DesiredWebhook } from "../../src/registration/desired.ts";
 import { type LivePods, type OwnCa, planCaMerge } from "../../src/registration/plan.ts";
 import type { Logger } from "../../src/telemetry/logger.ts";
 import { type Attempt, type Clock, retryUntil } from "../backoff.ts";
+import { pruningTime } from "./pruning-time.ts";
 
 export interface CaRegistration {
   readonly configurations: WebhookConfigurations;
@@ -19,6 +20,8 @@ export interface CaRegistration {
   readonly creation?: Creation;
   readonly own: OwnCa;
   readonly pods?: LivePods | undefined;
+  /** Of the API server's latest answer. */
+  readonly serverDate: () => Date | undefined;
   readonly deadline: Date;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -56,12 +59,12 @@ export async function registerCa(registration: CaRegistration): Promise<boolean>
 type Step = "written" | Attempt<true>;
 
 async function takeStep(registration: CaRegistration): Promise<Step> {
-  const { configurations, kind, name, creation, own, pods, clock, logger, onRead } = registration;
+  const { configurations, kind, name, creation, own, pods, serverDate, clock, logger, onRead } = registration;
   const live = await configurations.read(kind, name);
   onRead?.(live);
   if (!live) return creation ? await create(registration, creation) : { done: true };
   if (live.metadata.deletionTimestamp) return creation ? { retry: `${kind} ${name} is being deleted` } : { done: true };
-  const plan = planCaMerge(live, own, clock.now(), pods);
+  const plan = planCaMerge(live, own, pruningTime(clock, serverDate), pods);
   switch (plan.kind) {
     case "unchanged":
       if (live.webhooks.length === 0 && creation && creation.webhooks.length > 0) {

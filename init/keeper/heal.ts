@@ -22,7 +22,8 @@ export function createHealer(
   configurations: WebhookConfigurations,
   metrics: KeeperMetrics,
 ): Healer {
-  const { config, clock, logger } = context;
+  const { config, connection, clock, logger } = context;
+  const { serverDate } = connection;
   const targets = targetsOf(config);
   const listLivePods = createLivePodLister(context);
   const missing = new Set<Target>();
@@ -61,7 +62,7 @@ export function createHealer(
         isFirstRead = false;
       };
       try {
-        await registerCa({ configurations, kind, name, own, pods, deadline, clock, logger, onRead });
+        await registerCa({ configurations, kind, name, own, pods, serverDate, deadline, clock, logger, onRead });
       } catch (error) {
         healthy = false;
         logger.error({ kind, name, err: error }, "the caBundle could not be looked after");

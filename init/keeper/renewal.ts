@@ -12,18 +12,19 @@ import { WRITE_DEADLINE_MS } from "./heal.ts";
  * into a bundle, or doesn't stay there.
  */
 export async function renewCertificate(
-  { config, clock, logger }: InitContext,
+  { config, connection, clock, logger }: InitContext,
   configurations: WebhookConfigurations,
   pair: CertificatePair,
 ): Promise<void> {
   const { service, namespace, certDir, caSettleMs } = config;
+  const { serverDate } = connection;
   async function registerEverywhere(): Promise<boolean> {
     // Without a Pod's UID: the CA of before stays.
     const own = { service, namespace, caPem: pair.caPem };
     let written = false;
     for (const { kind, name } of targetsOf(config)) {
       const deadline = new Date(clock.now().getTime() + WRITE_DEADLINE_MS);
-      written = (await registerCa({ configurations, kind, name, own, deadline, clock, logger })) || written;
+      written = (await registerCa({ configurations, kind, name, own, serverDate, deadline, clock, logger })) || written;
     }
     return written;
   }

@@ -16,8 +16,8 @@ export interface EntryRegistration extends Patience {
   readonly wanted: readonly DesiredWebhook[];
   /** Only the entry of this name is looked at; nothing is dropped, nothing promoted. */
   readonly only?: string;
-  /** For new entries of a configuration that has none of ours to take it from; base64. */
-  readonly caBundle: string | undefined;
+  /** For new entries of a configuration that has none of ours to take it from; base64. Asked anew in each try. */
+  readonly findCaBundle: () => Promise<string | undefined>;
   /** Writes a line for a person. */
   readonly print: (line: string) => void;
 }
@@ -30,7 +30,7 @@ export async function registerEntries(registration: EntryRegistration): Promise<
 }
 
 async function tryEntries(registration: EntryRegistration): Promise<Attempt<void>> {
-  const { configurations, kind, name, serviceName, wanted, only, print } = registration;
+  const { configurations, kind, name, serviceName, wanted, only, findCaBundle, print } = registration;
   const live = await configurations.read(kind, name);
   if (!live) {
     if (wanted.length === 0) return { done: undefined };
@@ -47,7 +47,7 @@ async function tryEntries(registration: EntryRegistration): Promise<Attempt<void
       `${foreign.name} of ${kind} ${name} does not call the Service ${service}`,
     );
   }
-  const patch = planEntriesPatch(part, difference, caBundleOf(live, serviceName) ?? registration.caBundle);
+  const patch = planEntriesPatch(part, difference, caBundleOf(live, serviceName) ?? (await findCaBundle()));
   const lines = describeDifference(difference);
   if (only === undefined || patch) {
     for (const line of lines.length > 0 ? lines : ["nothing to change"]) print(`${kind} ${name}: ${line}`);

@@ -9,9 +9,9 @@ import type { RegisterConfig } from "../../src/config.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { CANARY_WEBHOOK, desiredWebhooks } from "../../src/registration/desired.ts";
 import type { Logger } from "../../src/telemetry/logger.ts";
-import { type Clock, retryUntil } from "../backoff.ts";
-import { type Target, targetsOf } from "../targets.ts";
-import { caBundleOf, type EntryRegistration, registerEntries } from "./entries.ts";
+import type { Clock } from "../backoff.ts";
+import { targetsOf } from "../targets.ts";
+import { caBundleOf, registerEntries } from "./entries.ts";
 import { waitForCanary, waitForRollout } from "./waits.ts";
 
 const FIELD_MANAGER = "portcullis-register";
@@ -37,10 +37,19 @@ export async function runRegister(context: RegisterContext): Promise<void> {
 
   await waitForRollout(connection, { namespace, name: config.deployment }, patience);
 
-  const common = { ...patience, configurations, serviceName: { service, namespace }, print };
-  const caBundle = await findCaBundle(common, targets);
+  const serviceName = { service, namespace };
+  // For the entries of a configuration that has had none: what the servers' inits have put into the other one by then.
+  const findCaBundle = async () => {
+    for (const { kind, name } of targets) {
+      const live = await configurations.read(kind, name);
+      const caBundle = live && caBundleOf(live, serviceName);
+      if (caBundle !== undefined) return caBundle;
+    }
+    return undefined;
+  };
+  const common = { ...patience, configurations, serviceName, findCaBundle, print };
   const registrations = targets.map(({ phase, kind, name }) => {
-    return { ...common, kind, name, caBundle, wanted: desiredWebhooks(phase, policies, config) };
+    return { ...common, kind, name, wanted: desiredWebhooks(phase, policies, config) };
   });
   const validating = registrations.find(({ kind }) => kind === "ValidatingWebhookConfiguration");
   if (validating) {
@@ -52,26 +61,4 @@ export async function runRegister(context: RegisterContext): Promise<void> {
   }
   for (const registration of registrations) await registerEntries(registration);
   logger.info("registered");
-}
-
-/** For the entries of a configuration that has had none: what the servers' inits have put into the other one. */
-async function findCaBundle(
-  {
-    configurations,
-    serviceName,
-    deadline,
-    clock,
-    logger,
-  }: Omit<EntryRegistration, keyof Target | "wanted" | "caBundle">,
-  targets: readonly Target[],
-): Promise<string | undefined> {
-  const onRetry = (reason: string, delayMs: number) => logger.warn({ reason, delayMs }, "trying again");
-  return await retryUntil(deadline, clock, onRetry, async () => {
-    for (const { kind, name } of targets) {
-      const live = await configurations.read(kind, name);
-      const caBundle = live && caBundleOf(live, serviceName);
-      if (caBundle !== undefined) return { done: caBundle };
-    }
-    return { done: undefined };
-  });
 }

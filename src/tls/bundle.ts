@@ -11,6 +11,7 @@ export interface BundleMerge {
   readonly currentBase64?: string | undefined;
   /** The CA to add, exactly one; its `O=` says which others are of our Service. */
   readonly ownCaPem: string;
+  /** By a clock that is never ahead: what has expired by it leaves. */
   readonly now: Date;
   /** Drops other CAs of this Pod. Leave it out for as long as a certificate of such a CA may still be served. */
   readonly ownPodUid?: string | undefined;

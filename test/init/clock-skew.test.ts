@@ -3,12 +3,29 @@ import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { NOW, openApi, prepareInit } from "./init-run.ts";
+import { pruningTime } from "../../init/ca/pruning-time.ts";
+import { issueCertificates } from "../../src/tls/issue.ts";
+import { BACKDATE_MS } from "../../src/tls/profile.ts";
+import { existingConfiguration } from "./existing-configuration.ts";
+import {
+  bundlesOf,
+  createFakeClock,
+  ENVIRONMENT,
+  type FakeClock,
+  MUTATING,
+  NOW,
+  openApi,
+  prepareInit,
+  readOwnCa,
+  VALIDATING,
+} from "./init-run.ts";
+import { startKeeper } from "./keeper-run.ts";
 import type { ScriptedApi } from "./scripted-api.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /** `aheadMs` is how far the node's clock is ahead of the API server's. */
 async function openApiBehind(aheadMs: number): Promise<{ readonly api: ScriptedApi; readonly serverNow: Date }> {
@@ -67,6 +84,74 @@ test("a life shorter than the difference still reaches beyond the API server's n
   const { run, certDir } = prepareInit(api, { CERT_VALIDITY: "30m" });
   await run();
   expect(readCertificate(certDir, "tls.crt").validToDate.getTime()).toBeGreaterThan(serverNow.getTime());
+});
+
+describe("F-99: a CA of another Pod leaves when it is time by both clocks, and by one alone it stays", () => {
+  const otherCa = issueCertificates({
+    names: { service: ENVIRONMENT.WEBHOOK_SERVICE, namespace: ENVIRONMENT.WEBHOOK_NAMESPACE },
+    podUid: "pod-b",
+    keyAlgorithm: "ecdsa-p256",
+    notBefore: new Date(NOW.getTime() - BACKDATE_MS),
+    notAfter: new Date(NOW.getTime() + 30 * DAY_MS),
+  }).caPem;
+
+  /** Lets `ms` pass by these clocks, and by no other. */
+  async function letPass(ms: number, clocks: string, api: ScriptedApi, clock: FakeClock): Promise<void> {
+    const serverNow = new Date(NOW.getTime() + (clocks === "the node's" ? 0 : ms));
+    api.setClock(() => serverNow);
+    if (clocks !== "the API server's") await clock.sleep(ms);
+  }
+
+  async function openApiWithOther(): Promise<ScriptedApi> {
+    const api = await openApi();
+    for (const kind of [MUTATING, VALIDATING]) api.put(kind, existingConfiguration(otherCa));
+    // Once its Pod is gone; heard of only with POD_SELECTOR.
+    api.answerAt("/api/v1/namespaces/policy/pods", { items: [{ metadata: { uid: ENVIRONMENT.POD_UID } }] });
+    return api;
+  }
+
+  function expectBundles(api: ScriptedApi, cas: readonly string[]): void {
+    for (const kind of [MUTATING, VALIDATING]) expect(bundlesOf(api, kind)[0]).toEqual(cas);
+  }
+
+  describe.each([
+    ["the node's", true],
+    ["the API server's", true],
+    ["both", false],
+  ] as const)("by %s", (clocks, stays) => {
+    test("that has expired, in a round of the keeper", async () => {
+      const api = await openApiWithOther();
+      const { runRound, certDir, clock } = await startKeeper(api, { CERT_VALIDITY: "90d" });
+      const own = readOwnCa(certDir);
+      await letPass(40 * DAY_MS, clocks, api, clock);
+      await runRound();
+      expectBundles(api, stays ? [otherCa, own] : [own]);
+    });
+
+    test("that has expired, in an init that runs again", async () => {
+      const api = await openApiWithOther();
+      const clock = createFakeClock();
+      const { run, certDir } = prepareInit(api, {}, clock);
+      await run();
+      await letPass(40 * DAY_MS, clocks, api, clock);
+      await run();
+      expectBundles(api, stays ? [otherCa, readOwnCa(certDir)] : [readOwnCa(certDir)]);
+    });
+
+    test("whose Pod is gone for ten minutes", async () => {
+      const api = await openApiWithOther();
+      const { runRound, certDir, clock } = await startKeeper(api, { POD_SELECTOR: "app=portcullis" });
+      const own = readOwnCa(certDir);
+      await letPass(20 * MINUTE_MS, clocks, api, clock);
+      // The clock of a keeper's connection is that of the answer before.
+      for (let round = 0; round < 2; round++) await runRound();
+      expectBundles(api, stays ? [otherCa, own] : [own]);
+    });
+  });
+});
+
+test("F-99: before the API server has said what time it is, no CA has expired", () => {
+  expect(pruningTime(createFakeClock(), () => undefined)).toEqual(new Date(0));
 });
 
 function readCertificate(certDir: string, file: string): X509Certificate {

@@ -51,6 +51,9 @@ describe("F-107: no configuration", () => {
       `get ${VALIDATING}`,
       `create ${VALIDATING}`,
       `get ${VALIDATING}`,
+      // After the pause.
+      `get ${MUTATING}`,
+      `get ${VALIDATING}`,
     ]);
     for (const kind of [MUTATING, VALIDATING]) {
       expect(api.get(kind, CONFIG_NAME)).toMatchObject({

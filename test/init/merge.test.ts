@@ -131,11 +131,13 @@ test("a configuration in which nobody calls our Service is refused, and left alo
 
 /** A run of init makes a CA of its own each time, so this is about the step by itself. */
 function registerIn(kubeconfig: string, caPem: string): Promise<boolean> {
+  const connection = connectToCluster(kubeconfig);
   return registerCa({
-    configurations: webhookConfigurations(connectToCluster(kubeconfig), "portcullis-init"),
+    configurations: webhookConfigurations(connection, "portcullis-init"),
     kind: VALIDATING,
     name: CONFIG_NAME,
     own: { service: ENVIRONMENT.WEBHOOK_SERVICE, namespace: ENVIRONMENT.WEBHOOK_NAMESPACE, podUid: "pod-a", caPem },
+    serverDate: connection.serverDate,
     deadline: new Date(NOW.getTime() + 1000),
     clock: createFakeClock(),
     logger: createLogger("init", "fatal"),

@@ -46,7 +46,7 @@ test("ten writers in a row are faster: each time we read again, after a longer p
   await run();
   const both = [otherCa, readOwnCa(certDir)];
   expect(ownBundlesOf(api)).toEqual([both, both]);
-  expect(verbsOf(api)).toEqual(["get", ...Array(11).fill(["get", "patch"]).flat(), "get"]);
+  expect(verbsOf(api)).toEqual(["get", ...Array(11).fill(["get", "patch"]).flat(), "get", "get"]);
   expect(clock.sleptMs).toEqual([12.5, 25, 50, 100, 200, 400, 800, 1000, 1000, 1000, 3000]);
 });
 
@@ -58,7 +58,7 @@ test("the configuration is deleted between our read and our patch: it is created
   await run();
   const own = [readOwnCa(certDir)];
   expect(bundlesOf(api, VALIDATING)).toEqual([own, own, own]);
-  expect(verbsOf(api)).toEqual(["get", "get", "patch", "get", "create", "get"]);
+  expect(verbsOf(api)).toEqual(["get", "get", "patch", "get", "create", "get", "get"]);
 });
 
 test("a configuration that is being deleted is not written to; once it is gone, it is created anew", async () => {
@@ -67,7 +67,7 @@ test("a configuration that is being deleted is not written to; once it is gone, 
   api.put(VALIDATING, { ...rest, metadata: { ...metadata, deletionTimestamp: "2026-06-01T11:59:59Z" } });
   api.script({ verb: "get", times: 4 }, { verb: "get", before: () => api.delete(VALIDATING, CONFIG_NAME) });
   await prepareInit(api, ONLY_VALIDATING).run();
-  expect(verbsOf(api)).toEqual(["get", "get", "get", "get", "get", "create", "get"]);
+  expect(verbsOf(api)).toEqual(["get", "get", "get", "get", "get", "create", "get", "get"]);
   expect(api.get(VALIDATING, CONFIG_NAME)?.metadata.deletionTimestamp).toBeUndefined();
 });
 
@@ -95,6 +95,23 @@ describe("a writer that puts its own caBundle in place of ours, right after our 
     await expect(run()).rejects.toMatchObject({ code: "API", message: expect.stringMatching(/^gave up after/) });
     expect(clock.sleptMs.length).toBeGreaterThan(5);
   });
+});
+
+test("register adds an entry, with the caBundles of before ours, while ours is on its way: it gets ours too, and a pause", async () => {
+  const api = await openApi();
+  const clock = createFakeClock();
+  api.put(MUTATING, { metadata: { name: CONFIG_NAME }, webhooks: [] });
+  api.put(VALIDATING, existingConfiguration(otherCa));
+  const sleepOn = clock.sleep;
+  clock.sleep = async (ms) => {
+    clock.sleep = sleepOn;
+    api.put(MUTATING, existingConfiguration(otherCa));
+    await sleepOn(ms);
+  };
+  const { run, certDir } = prepareInit(api, {}, clock);
+  await run();
+  expect(bundlesOf(api, MUTATING)[0]).toEqual([otherCa, readOwnCa(certDir)]);
+  expect(clock.sleptMs).toEqual([3000, 3000]);
 });
 
 test("F-102: thirty inits at once leave thirty CAs", async () => {

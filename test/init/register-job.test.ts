@@ -2,14 +2,32 @@
 import { ApiException } from "@kubernetes/client-node";
 import { describe, expect, it } from "vitest";
 import { registerEntries } from "../../init/register/entries.ts";
+import { runRegister } from "../../init/register/register.ts";
 import { waitForCanary, waitForRollout } from "../../init/register/waits.ts";
-import type { ClusterConnection } from "../../src/cluster/client.ts";
+import { type ClusterConnection, connectToCluster } from "../../src/cluster/client.ts";
 import type { WebhookConfigurations } from "../../src/cluster/webhook-configurations.ts";
+import { readRegisterConfig } from "../../src/config.ts";
+import { loadPolicies } from "../../src/policy/load.ts";
+import { CANARY_MESSAGE } from "../../src/policy/policy.ts";
 import type { LiveConfiguration } from "../../src/registration/configuration.ts";
 import { desiredWebhooks } from "../../src/registration/desired.ts";
+import { rules } from "../../src/rules/index.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { policyOf, ruleThatFinds } from "../support/policies.ts";
-import { createFakeClock } from "./init-run.ts";
+import { issueCa, toBundle } from "./existing-configuration.ts";
+import {
+  bundlesOf,
+  CONFIG_NAME,
+  createFakeClock,
+  ENVIRONMENT,
+  MUTATING,
+  openApi,
+  POLICY_DIR,
+  prepareInit,
+  readOwnCa,
+  VALIDATING,
+} from "./init-run.ts";
+import type { ScriptedApi } from "./scripted-api.ts";
 
 const SERVICE = { service: "portcullis", namespace: "policy" };
 const WANTED = desiredWebhooks("validate", [policyOf(ruleThatFinds())], {
@@ -49,7 +67,7 @@ describe("the entries", () => {
       name: "portcullis",
       serviceName: SERVICE,
       wanted,
-      caBundle: undefined,
+      findCaBundle: async () => undefined,
       print: (line) => printed.push(line),
     });
     return printed;
@@ -86,6 +104,67 @@ describe("the entries", () => {
       message:
         "validate.portcullis.dev of ValidatingWebhookConfiguration portcullis does not call the Service policy/portcullis",
     });
+  });
+});
+
+describe("the first entry of ours in a configuration trusts the CAs that the other one holds as it is written", () => {
+  /** With a Pod's CA in the validating configuration, and a mutating one without a webhook. */
+  async function openApiWithoutMutation(): Promise<{ readonly api: ScriptedApi; readonly firstCa: string }> {
+    const api = await openApi();
+    const { run, certDir } = prepareInit(api);
+    await run();
+    api.put(MUTATING, { metadata: { name: CONFIG_NAME }, webhooks: [] });
+    return { api, firstCa: readOwnCa(certDir) };
+  }
+
+  async function register(api: ScriptedApi, onCanary = async () => {}): Promise<void> {
+    const { deadline: _, logLines: __, ...means } = patience();
+    const complete = { metadata: {}, spec: {}, status: { replicas: 1, updatedReplicas: 1, availableReplicas: 1 } };
+    const apps = { readNamespacedDeployment: async () => complete };
+    const createNamespacedConfigMap = async () => {
+      await onCanary();
+      throw new ApiException(403, "", JSON.stringify({ message: CANARY_MESSAGE }), {});
+    };
+    await runRegister({
+      ...means,
+      config: readRegisterConfig({ ...ENVIRONMENT, WEBHOOK_DEPLOYMENT: "server" }),
+      policies: loadPolicies(POLICY_DIR, rules),
+      connection: {
+        ...connectToCluster(api.kubeconfig),
+        apps,
+        core: { createNamespacedConfigMap },
+      } as unknown as ClusterConnection,
+      print: () => {},
+    });
+  }
+
+  it("where nothing happens meanwhile", async () => {
+    const { api, firstCa } = await openApiWithoutMutation();
+    await register(api);
+    expect(bundlesOf(api, MUTATING)).toEqual([[firstCa]]);
+  });
+
+  it("of a Pod that has started while the canary was waited for", async () => {
+    const { api, firstCa } = await openApiWithoutMutation();
+    const pod = prepareInit(api, { POD_UID: "pod-b" });
+    await register(api, pod.run);
+    expect(bundlesOf(api, MUTATING)).toEqual([[firstCa, readOwnCa(pod.certDir)]]);
+  });
+
+  it("of a Pod that has come before another try", async () => {
+    const { api, firstCa } = await openApiWithoutMutation();
+    const otherCa = issueCa("pod-b");
+    const addOther = () => {
+      const { webhooks = [], ...rest } = api.get(VALIDATING, CONFIG_NAME) ?? expect.fail("it is there");
+      const caBundle = toBundle(firstCa, otherCa);
+      api.put(VALIDATING, {
+        ...rest,
+        webhooks: webhooks.map((webhook) => ({ ...webhook, clientConfig: { ...webhook.clientConfig, caBundle } })),
+      });
+    };
+    api.script({ verb: "patch", kind: MUTATING, before: addOther, answer: 409 });
+    await register(api);
+    expect(bundlesOf(api, MUTATING)).toEqual([[firstCa, otherCa]]);
   });
 });
 
