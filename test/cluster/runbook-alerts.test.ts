@@ -19,6 +19,7 @@ const commands = fencedBlocks(readSource("docs/runbook.md"))
 const EXCUSES: readonly [command: RegExp, stderr: RegExp][] = [
   [/^kubectl top /, /Metrics API not available/],
   [/^kubectl rollout status /, /timed out waiting for the condition/],
+  [/^kubectl get configmap .*portcullis-callers/, /configmaps "portcullis-callers" not found/],
 ];
 const CONFIGURATION = { apiVersion: "admissionregistration.k8s.io/v1", metadata: { name: "portcullis" }, webhooks: [] };
 
