@@ -1,14 +1,14 @@
 /** A server that is killed beside another, and an API server and an etcd that are started again: all of it under load. */
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type ApiClient, createApiClient } from "../support/api-client.ts";
-import { describeCluster } from "../support/cluster.ts";
+import { expect, it } from "vitest";
+import type { ApiClient } from "../support/api-client.ts";
 import type { ControlPlane } from "../support/control-plane/start.ts";
 import { inParallel } from "../support/in-parallel.ts";
-import { type Installation, kubectlOrThrow, waitUntil } from "../support/installation.ts";
+import { kubectlOrThrow, waitUntil } from "../support/installation.ts";
 import { callWhile, summarise } from "../support/load.ts";
-import { installClosed, withReplicas } from "../support/restart-under-load.ts";
+import { withReplicas } from "../support/restart-under-load.ts";
+import { describeUnderLoad } from "../support/under-load.ts";
 import { deployment, dryRunOf, SHIPPED_WRITES } from "../support/writes.ts";
 
 const LIMIT_MS = 60_000;
@@ -42,18 +42,7 @@ function watchCalls(api: ApiClient) {
   };
 }
 
-describeCluster("under load, failurePolicy Fail", (controlPlane) => {
-  let installation: Installation;
-  let api: ApiClient;
-  beforeAll(async () => {
-    installation = await installClosed(controlPlane());
-    api = createApiClient(controlPlane());
-  });
-  afterAll(async () => {
-    api?.close();
-    await installation?.stop();
-  });
-
+describeUnderLoad("under load, failurePolicy Fail", (loaded) => {
   const load = (client: ApiClient, ratePerSecond: number, minCalls: number, work = async () => {}) =>
     callWhile({ clients: [client], writes: SHIPPED_WRITES, ratePerSecond, minCalls }, work);
 
@@ -65,9 +54,10 @@ describeCluster("under load, failurePolicy Fail", (controlPlane) => {
     "F-95: of two servers one is killed: at most what it had in hand is lost, $failurePolicy, $mode connections",
     { timeout: 120_000 },
     async ({ failurePolicy, mode, lost }) => {
-      await withReplicas(controlPlane(), installation, { count: 2, mode, lagMs: 0 }, async (replicas) => {
+      const { controlPlane, installation, api } = loaded();
+      await withReplicas(controlPlane, installation, { count: 2, mode, lagMs: 0 }, async (replicas) => {
         const patch = JSON.stringify({ webhooks: [{ name: "validate.portcullis.dev", failurePolicy }] });
-        await kubectlOrThrow(controlPlane(), ["patch", ...CONFIGURATION, "--type=strategic", "-p", patch]);
+        await kubectlOrThrow(controlPlane, ["patch", ...CONFIGURATION, "--type=strategic", "-p", patch]);
         const { client, countDuring } = watchCalls(api);
         let inHand = 0;
         const report = await load(client, KILL_RATE_PER_SECOND, 500, async () => {
@@ -92,7 +82,8 @@ describeCluster("under load, failurePolicy Fail", (controlPlane) => {
     "F-113: %s that is started again, again and again, fails nothing of ours, and leaves no connection open",
     { timeout: 240_000 },
     async (_name, restart) => {
-      await kubectlOrThrow(controlPlane(), ["delete", ...CONFIGURATION, "--ignore-not-found"]);
+      const { controlPlane, installation, api } = loaded();
+      await kubectlOrThrow(controlPlane, ["delete", ...CONFIGURATION, "--ignore-not-found"]);
       const pod = await installation.startPod();
       const countOpen = () => readdirSync(`/proc/${pod.server.pid}/fd`).length;
       // As many connections as the API server keeps: each burst has them all.
@@ -101,7 +92,7 @@ describeCluster("under load, failurePolicy Fail", (controlPlane) => {
       const opened: number[] = [];
       for (let round = 0; round < 3; round++) {
         if (round > 0) {
-          const report = await load(api, RESTART_RATE_PER_SECOND, 0, () => restart(controlPlane()));
+          const report = await load(api, RESTART_RATE_PER_SECOND, 0, () => restart(controlPlane));
           const ours = [...report.failures.keys()].filter((reason) => reason.includes("failed calling webhook"));
           expect(ours).toEqual([]);
         }

@@ -1,10 +1,8 @@
 /** Proof: keepers renew the certificates of running servers, and no call fails. */
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type ApiClient, createApiClient } from "../support/api-client.ts";
-import { describeCluster } from "../support/cluster.ts";
-import type { Installation } from "../support/installation.ts";
+import { expect, it } from "vitest";
 import { callWhile, summarise } from "../support/load.ts";
-import { installClosed, withReplicas } from "../support/restart-under-load.ts";
+import { withReplicas } from "../support/restart-under-load.ts";
+import { describeUnderLoad } from "../support/under-load.ts";
 import { SHIPPED_WRITES } from "../support/writes.ts";
 
 /** Due after 80 s, give or take a tenth, and seen to in the round after that: each of the two renews once. */
@@ -13,20 +11,10 @@ const LOAD_MS = 125_000;
 const LOAD = { writes: SHIPPED_WRITES, ratePerSecond: 25, minCalls: 3000 };
 const REPLICAS = { count: 2, mode: "fresh", lagMs: 0, env: ENV } as const;
 
-describeCluster("keepers that renew under load", (controlPlane) => {
-  let installation: Installation;
-  let api: ApiClient;
-  beforeAll(async () => {
-    installation = await installClosed(controlPlane());
-    api = createApiClient(controlPlane());
-  });
-  afterAll(async () => {
-    api?.close();
-    await installation?.stop();
-  });
-
+describeUnderLoad("keepers that renew under load", (loaded) => {
   it("lose no call", { timeout: 240_000 }, async () => {
-    await withReplicas(controlPlane(), installation, REPLICAS, async (replicas) => {
+    const { controlPlane, installation, api } = loaded();
+    await withReplicas(controlPlane, installation, REPLICAS, async (replicas) => {
       const before = replicas.certificates();
       const report = await callWhile(
         { clients: [api], ...LOAD },

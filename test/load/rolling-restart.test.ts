@@ -1,12 +1,10 @@
 /** Proof: a rolling restart fails no call, whichever way the API server connects and however late the endpoints are. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ApiClient, createApiClient } from "../support/api-client.ts";
-import { describeCluster } from "../support/cluster.ts";
-import type { Installation } from "../support/installation.ts";
+import { describe, expect, it } from "vitest";
 import { summarise } from "../support/load.ts";
 import type { ReplicasOptions } from "../support/replicas.ts";
-import { installClosed, type RestartReport, restartUnderLoad } from "../support/restart-under-load.ts";
+import { type RestartReport, restartUnderLoad } from "../support/restart-under-load.ts";
 import { trustOnlyNewest } from "../support/trust-only-newest.ts";
+import { describeUnderLoad } from "../support/under-load.ts";
 
 /** Well below what two idle cores can bear when every call is a handshake. */
 const RATE_PER_SECOND = 90;
@@ -18,21 +16,11 @@ const LONG = [2, 3].flatMap((count) => [0, 1500, 5000].map((lagMs) => ({ count, 
 const SHORT = { pooled: [{ count: 3, lagMs: 0 }], fresh: [{ count: 2, lagMs: 1500 }] };
 const MIN_CALLS = 500;
 
-describeCluster("rolling restarts under load, failurePolicy Fail", (controlPlane) => {
-  let installation: Installation;
-  let api: ApiClient;
-  beforeAll(async () => {
-    installation = await installClosed(controlPlane());
-    api = createApiClient(controlPlane());
-  });
-  afterAll(async () => {
-    api?.close();
-    await installation?.stop();
-  });
-
+describeUnderLoad("rolling restarts under load, failurePolicy Fail", (loaded) => {
   const restart = async (options: ReplicasOptions): Promise<RestartReport> => {
+    const { controlPlane, installation, api } = loaded();
     const load = { clients: [api], ratePerSecond: RATE_PER_SECOND, minCalls: MIN_CALLS };
-    const report = await restartUnderLoad(controlPlane(), installation, { ...options, ...load });
+    const report = await restartUnderLoad(controlPlane, installation, { ...options, ...load });
     const title = `${options.count} replicas, ${options.mode}, endpoints ${options.lagMs} ms late`;
     process.stdout.write(summarise(title, report, `, ${report.connections} connections`));
     return report;
@@ -55,7 +43,7 @@ describeCluster("rolling restarts under load, failurePolicy Fail", (controlPlane
 
   describe("and the same load sees what goes wrong", () => {
     it.each(["pooled", "fresh"] as const)("when the newest CA replaces the others, %s connections", async (mode) => {
-      const afterInit = trustOnlyNewest.bind(undefined, controlPlane());
+      const afterInit = trustOnlyNewest.bind(undefined, loaded().controlPlane);
       const { failed, failures } = await restart({ count: 2, mode, lagMs: 0, afterInit });
       expect(failed).toBeGreaterThan(0);
       expect([...failures.keys()].join()).toContain("certificate signed by unknown authority");
