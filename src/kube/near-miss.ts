@@ -1,4 +1,4 @@
-/** The longest name that Kubernetes has. Each cell of a comparison is work, and callers make up what they like. */
+/** The longest name of an object. Each cell of a comparison is work, and callers make up what they like. */
 const MAX_LENGTH = 253;
 
 /** The candidate that somebody most likely meant by `text`: another case, or at most two edits away. */

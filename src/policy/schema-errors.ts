@@ -49,8 +49,10 @@ function expectation(error: ErrorObject): string {
       return `must be ${params.allowedValue}, not ${got}`;
     case "type":
       return `must be of type ${params.type}, not ${got}`;
-    case "pattern":
-      return `must ${LABEL_SYNTAX[params.pattern] === undefined ? `match pattern "${params.pattern}"` : `be ${LABEL_SYNTAX[params.pattern]}`}, not ${got}`;
+    case "pattern": {
+      const syntax = LABEL_SYNTAX[params.pattern];
+      return `must ${syntax === undefined ? `match pattern "${params.pattern}"` : `be ${syntax}`}, not ${got}`;
+    }
     case "not":
       return "Deny and Warn exclude each other; choose one";
     case "anyOf":

@@ -54,9 +54,11 @@ function lineOf(call: Call, request: AdmissionRequest, outcome: Outcome, duratio
 
 /** Each once: an object can have a thousand of a kind, and the metrics have counted them. */
 function violationsOf({ judged }: Outcome): readonly string[] {
-  const told = new Set(judged.map(({ policy, violation, effect }) => `${policy.name}/${violation.code}/${effect}`));
-  if (told.size <= MAX_VIOLATIONS) return [...told];
-  return [...[...told].slice(0, MAX_VIOLATIONS), `and ${told.size - MAX_VIOLATIONS} more`];
+  const kinds = [
+    ...new Set(judged.map(({ policy, violation, effect }) => `${policy.name}/${violation.code}/${effect}`)),
+  ];
+  if (kinds.length <= MAX_VIOLATIONS) return kinds;
+  return [...kinds.slice(0, MAX_VIOLATIONS), `and ${kinds.length - MAX_VIOLATIONS} more`];
 }
 
 function cut(text: string): string {

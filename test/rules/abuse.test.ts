@@ -1,8 +1,10 @@
 /** Objects that the API server takes, or that a caller makes up, and that once took all time or all memory. */
 import { describe, expect, it } from "vitest";
+import type { KubernetesObject } from "../../src/kube/objects.ts";
 import { indexPolicies } from "../../src/policy/policy-index.ts";
 import { askPipeline, shippedPolicies } from "../support/ask-pipeline.ts";
-import { POD, requestOf } from "../support/reviews.ts";
+import { requestFor } from "../support/request-for.ts";
+import { POD } from "../support/reviews.ts";
 
 const POLICIES = indexPolicies(shippedPolicies());
 /** What fails takes minutes, or ends the process. */
@@ -12,16 +14,8 @@ function numbered(count: number, make: (index: number) => unknown): readonly unk
   return Array.from({ length: count }, (_, index) => make(index));
 }
 
-function resourceOf(group: string, resource: string, kind: string) {
-  return {
-    kind: { group, version: "v1", kind },
-    resource: { group, version: "v1", resource },
-    requestResource: { group, version: "v1", resource },
-  };
-}
-
-function askAbout(parts: object) {
-  const { response, problems } = askPipeline(POLICIES, "validate", requestOf(parts));
+function askAbout(object: KubernetesObject) {
+  const { response, problems } = askPipeline(POLICIES, "validate", requestFor(object));
   expect(problems).toEqual([]);
   return { allowed: response.allowed, message: response.status?.message ?? "" };
 }
@@ -47,13 +41,11 @@ describe("is judged all the same:", () => {
         ],
       },
     });
-    const of = (paths: number) =>
-      askAbout({ ...resourceOf("networking.k8s.io", "ingresses", "Ingress"), object: ingress(paths) });
-    expect(of(37_000)).toEqual({
+    expect(askAbout(ingress(37_000))).toEqual({
       allowed: false,
       message: expect.stringContaining("so many paths that they can't be judged"),
     });
-    expect(of(300).message, "control").not.toContain("so many paths");
+    expect(askAbout(ingress(300)).message, "control").not.toContain("so many paths");
   });
 
   it("an HTTPRoute of many filters and many matches", LIMIT, () => {
@@ -72,11 +64,7 @@ describe("is judged all the same:", () => {
         ],
       },
     };
-    const { allowed, message } = askAbout({
-      ...resourceOf("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
-      object,
-    });
-    expect({ allowed, message }).toEqual({ allowed: false, message: expect.stringContaining("can't be judged") });
+    expect(askAbout(object)).toEqual({ allowed: false, message: expect.stringContaining("can't be judged") });
   });
 
   it("a Pod of many volumes, whose list has many names and none of them", LIMIT, () => {
@@ -93,7 +81,7 @@ describe("is judged all the same:", () => {
         volumes: numbered(160_000, (index) => ({ name: `v${index.toString(36)}` })),
       },
     };
-    expect(askAbout({ object }).allowed).toBe(false);
+    expect(askAbout(object).allowed).toBe(false);
   });
 
   it("a Pod of volumes with long names, and a list of names that are nearly theirs", LIMIT, () => {
@@ -108,6 +96,6 @@ describe("is judged all the same:", () => {
       metadata: { ...POD.metadata, annotations: { "backup.velero.io/backup-volumes": list } },
       spec: { containers: [{ name: "web", image: "example.com/web:1" }], volumes },
     };
-    expect(askAbout({ object }).allowed).toBe(false);
+    expect(askAbout(object).allowed).toBe(false);
   });
 });
